@@ -1,0 +1,209 @@
+"""Signatures and fingerprints → pairs worth looking at.
+
+Two paths meet here. MinHash LSH finds texts that resemble each other as a
+whole; shared fingerprints find a cut copy, or one inside other matter, whose
+resemblance is low. A pair must then show enough agreement in signature or
+fingerprints before any text is touched.
+
+Documents are known by *rank* here: 0 is the fullest, ties broken by content.
+Every cap selects by rank or by hash, so the pairs do not depend on the order
+of arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup.config import CandidateConfig
+from dedup.kernels import pairs as kernels
+
+# In a bucket over the limit each member meets so many neighbours besides the leader …
+_NEIGHBOURS = 2
+# … and buckets are split by so many further signature values: near copies (J ≥ .9) stay together
+# in half of the bands, siblings of one template (J ≤ .8) hardly ever in the same small part.
+_SPLIT_ROWS = 6
+# Of 128 signature values random pairs that met in a band agree in about 6 (one in a hundred in 10);
+# true drops go down to a Jaccard of 0.16, which is 20.
+_LEAST_AGREEMENT = 10 / 128
+# Texts that share a cut share most fingerprints of the shorter; a stock phrase gives one.
+_LEAST_SHARED = 2
+_LEAST_SHARED_PART = 0.08
+# Comparisons of a document with fuller ones: the likeliest, and the fullest (a star's likely centre).
+_BEST, _FULLEST = 24, 8
+_PAIRS_AT_ONCE = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Sketched:
+    """What the candidate stage sees of n documents.
+
+    ``signatures`` uint32 (n, num_perm); ``fingerprints`` uint64 with int64
+    ``offsets`` (n + 1); ``ranks`` uint32 (n,), a permutation.
+    """
+
+    signatures: NDArray[np.uint32]
+    fingerprints: NDArray[np.uint64]
+    offsets: NDArray[np.int64]
+    ranks: NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Pairs of document positions, int64 (n_pairs, 2), the fuller first, and counters."""
+
+    pairs: NDArray[np.int64]
+    counters: dict[str, int]
+
+
+def rank_documents(n_tokens: NDArray[np.int32], digests: NDArray[np.uint64]) -> NDArray[np.uint32]:
+    """Rank documents by token count, the largest first, ties by content digest.
+
+    Parameters
+    ----------
+    n_tokens : numpy.ndarray of int32, shape (n,)
+    digests : numpy.ndarray of uint64, shape (n, 2)
+        Digest of each key.
+
+    Examples
+    --------
+    >>> rank_documents(np.array([3, 9], np.int32), np.zeros((2, 2), np.uint64)).tolist()
+    [1, 0]
+    """
+    order = np.lexsort((digests[:, 1], digests[:, 0], -n_tokens.astype(np.int64)))
+    ranks = np.empty(len(order), np.uint32)
+    ranks[order] = np.arange(len(order), dtype=np.uint32)
+    return ranks
+
+
+def find_candidates(documents: Sketched, config: CandidateConfig, *, workers: int = 1) -> Candidates:
+    """Find the pairs of documents that deserve a comparison of their texts.
+
+    Parameters
+    ----------
+    documents : Sketched
+    config : CandidateConfig
+        Bands, rows and bucket limit.
+    workers : int
+        Threads; the result is the same for any number.
+
+    Returns
+    -------
+    Candidates
+        Each pair once; at most 32 with fuller documents for each document.
+    """
+    n_docs = len(documents.ranks)
+    position = np.empty(n_docs, np.int64)
+    position[documents.ranks] = np.arange(n_docs)
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        found = list(
+            pool.map(lambda band: _pairs_of_band(documents, position, band, config), range(config.bands))
+        )
+        banded = _unique([pairs for pairs, _ in found])
+        shared, counts = _pairs_of_fingerprints(documents, config)
+        pairs, scores = _merge(documents, position, banded, shared, counts)
+    swapped = (pairs << np.uint64(32)) | (pairs >> np.uint64(32))
+    order = np.argsort(swapped, kind="stable")
+    keep = np.zeros(len(pairs), np.bool_)
+    capped = int(kernels.cap_per_document(swapped[order], scores[order], _BEST, _FULLEST, keep))
+    chosen = np.sort(pairs[order[keep]])
+    result = np.empty((len(chosen), 2), np.int64)
+    result[:, 0] = position[(chosen >> np.uint64(32)).astype(np.int64)]
+    result[:, 1] = position[(chosen & np.uint64(0xFFFFFFFF)).astype(np.int64)]
+    return Candidates(
+        result,
+        {
+            "bucket_pairs": sum(met for _, met in found),
+            "fingerprint_pairs": len(shared),
+            "candidates": len(chosen),
+            "candidates_capped": capped,
+        },
+    )
+
+
+def _pairs_of_band(
+    documents: Sketched, position: NDArray[np.int64], band: int, config: CandidateConfig
+) -> tuple[NDArray[np.uint64], int]:
+    """Return the pairs that meet in one band and agree well enough, and how many met at all."""
+    n_docs, num_perm = documents.signatures.shape
+    entries = np.empty(n_docs, np.uint64)
+    second = np.empty(n_docs, np.uint32)
+    kernels.band_entries(
+        documents.signatures, band * config.rows, config.rows, _SPLIT_ROWS, documents.ranks, entries, second
+    )
+    entries.sort()
+    split = np.empty(n_docs, np.uint64)
+    split = split[: kernels.large_buckets(entries, config.bucket_limit, second, split)]
+    split.sort()
+    least = max(1, round(_LEAST_AGREEMENT * num_perm))
+    kept, met = [], 0
+    for part in (entries, split):
+        for pairs in _bucket_pairs(part, config.bucket_limit):
+            counts = np.empty(len(pairs), np.uint8)
+            kernels.agreements(documents.signatures, position, pairs, counts)
+            kept.append(pairs[counts >= least])
+            met += len(pairs)
+    return _unique(kept), met
+
+
+def _bucket_pairs(entries: NDArray[np.uint64], limit: int) -> Iterator[NDArray[np.uint64]]:
+    """Yield the pairs of sorted entries, a bounded number at a time."""
+    start = 0
+    while start < len(entries):
+        room = max(_PAIRS_AT_ONCE, (len(entries) - start) * (_NEIGHBOURS + 1))
+        pairs = np.empty(min(room, (len(entries) - start) * max(limit, _NEIGHBOURS + 1)), np.uint64)
+        start, written = kernels.bucket_pairs(entries, limit, _NEIGHBOURS, pairs, start, len(pairs))
+        yield pairs[:written]
+
+
+def _pairs_of_fingerprints(
+    documents: Sketched, config: CandidateConfig
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Return the pairs that share fingerprints, and how many each shares (as far as buckets were paired up)."""
+    n_parts = max(1, len(documents.fingerprints) // (_PAIRS_AT_ONCE * 4))
+    found, counts = [], []
+    for part in range(n_parts):
+        entries = np.empty(len(documents.fingerprints), np.uint64)
+        written = kernels.fingerprint_entries(
+            documents.fingerprints, documents.offsets, documents.ranks, part, n_parts, entries
+        )
+        entries = entries[:written]
+        entries.sort()
+        pairs = list(_bucket_pairs(entries, config.bucket_limit))
+        unique, n = np.unique(np.concatenate(pairs) if pairs else np.empty(0, np.uint64), return_counts=True)
+        found.append(unique)
+        counts.append(n)
+    merged, inverse = np.unique(np.concatenate(found), return_inverse=True)
+    total = np.bincount(inverse, np.concatenate(counts), minlength=len(merged)).astype(np.int64)
+    return merged, total
+
+
+def _merge(
+    documents: Sketched,
+    position: NDArray[np.int64],
+    banded: NDArray[np.uint64],
+    shared: NDArray[np.uint64],
+    counts: NDArray[np.int64],
+) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+    """Join both paths; return the pairs that pass and a score for each."""
+    sizes = np.diff(documents.offsets)
+    low = position[(shared >> np.uint64(32)).astype(np.int64)]
+    high = position[(shared & np.uint64(0xFFFFFFFF)).astype(np.int64)]
+    least = np.minimum(sizes[low], sizes[high])
+    enough = (counts >= np.minimum(_LEAST_SHARED, least)) & (counts >= _LEAST_SHARED_PART * least) & (low != high)
+    part = counts[enough] / np.maximum(least[enough], 1)
+    pairs = _unique([banded, shared[enough]])
+    agreement = np.empty(len(pairs), np.uint8)
+    kernels.agreements(documents.signatures, position, pairs, agreement)
+    scores = agreement.astype(np.uint32) * np.uint32(1000 // documents.signatures.shape[1])
+    where = np.searchsorted(pairs, shared[enough])
+    scores[where] = np.maximum(scores[where], (np.minimum(part, 1) * 1000).astype(np.uint32))
+    return pairs, scores
+
+
+def _unique(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.uint64)

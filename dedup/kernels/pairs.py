@@ -1,0 +1,146 @@
+"""Band keys, buckets → candidate pairs, and the cheap tests of a pair that need no text."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dedup.kernels.cache import kernel
+
+_PRIME = np.uint64(0xD6E8FEB86659FD93)
+_U29, _U32 = np.uint64(29), np.uint64(32)
+_LOW = np.uint64(0xFFFFFFFF)
+
+
+@kernel
+def band_entries(signatures, first, rows, wide_rows, ranks, entries, second):  # type: ignore[no-untyped-def]
+    """Fill `entries` (uint64: band key in the high half, rank in the low) and `second` (uint32, by position).
+
+    `second` mixes the `wide_rows` values that follow the band: it splits buckets that are too large.
+    """
+    num_perm = signatures.shape[1]
+    for document in range(signatures.shape[0]):
+        value = np.uint64(first + 1)
+        for k in range(rows):
+            value = (value ^ np.uint64(signatures[document, (first + k) % num_perm])) * _PRIME
+            value ^= value >> _U29
+        entries[document] = ((value >> _U32) << _U32) | np.uint64(ranks[document])
+        for k in range(rows, rows + wide_rows):
+            value = (value ^ np.uint64(signatures[document, (first + k) % num_perm])) * _PRIME
+            value ^= value >> _U29
+        second[ranks[document]] = np.uint32(value >> _U32)
+
+
+@kernel
+def bucket_pairs(entries, limit, neighbours, pairs, start, room):  # type: ignore[no-untyped-def]
+    """Write the pairs of sorted `entries` from position `start` on; return (next position, number written).
+
+    A pair is one uint64, the lower rank in its high half. A bucket of up to
+    `limit` members is paired up whole; in a larger one each member meets the
+    leader (the lowest rank) and its next `neighbours`. Stops before a bucket
+    that might not fit into `room`.
+    """
+    n_entries = entries.shape[0]
+    written = 0
+    at = start
+    while at < n_entries:
+        stop = at + 1
+        bucket = entries[at] >> _U32
+        while stop < n_entries and entries[stop] >> _U32 == bucket:
+            stop += 1
+        size = stop - at
+        if size <= limit:
+            if written + size * (size - 1) // 2 > room:
+                return at, written
+            for i in range(at, stop):
+                low = (entries[i] & _LOW) << _U32
+                for j in range(i + 1, stop):
+                    pairs[written] = low | (entries[j] & _LOW)
+                    written += 1
+        else:
+            if written + size * (neighbours + 1) > room:
+                return at, written
+            leader = (entries[at] & _LOW) << _U32
+            for i in range(at, stop):
+                low = (entries[i] & _LOW) << _U32
+                if i > at:
+                    pairs[written] = leader | (entries[i] & _LOW)
+                    written += 1
+                for j in range(i + 1, min(i + 1 + neighbours, stop)):
+                    pairs[written] = low | (entries[j] & _LOW)
+                    written += 1
+        at = stop
+    return at, written
+
+
+@kernel
+def large_buckets(entries, limit, second, split):  # type: ignore[no-untyped-def]
+    """Copy members of buckets over `limit` to `split`, keyed by bucket and second key; return their number."""
+    n_entries = entries.shape[0]
+    written = 0
+    at = 0
+    while at < n_entries:
+        stop = at + 1
+        bucket = entries[at] >> _U32
+        while stop < n_entries and entries[stop] >> _U32 == bucket:
+            stop += 1
+        if stop - at > limit:
+            for i in range(at, stop):
+                rank = entries[i] & _LOW
+                value = ((bucket ^ np.uint64(second[rank])) + _U29) * _PRIME
+                split[written] = ((value >> _U32) << _U32) | rank
+                written += 1
+        at = stop
+    return written
+
+
+@kernel
+def agreements(signatures, position, pairs, counts):  # type: ignore[no-untyped-def]
+    """Fill `counts` (uint8, at most 255) with the number of equal signature values of each pair of ranks."""
+    num_perm = signatures.shape[1]
+    for p in range(pairs.shape[0]):
+        a = signatures[position[pairs[p] >> _U32]]
+        b = signatures[position[pairs[p] & _LOW]]
+        equal = 0
+        for k in range(num_perm):
+            equal += a[k] == b[k]
+        counts[p] = min(equal, 255)
+
+
+@kernel
+def fingerprint_entries(values, offsets, ranks, part, n_parts, entries):  # type: ignore[no-untyped-def]
+    """Fill `entries` with the fingerprints of one part of the hash space; return their number."""
+    written = 0
+    for document in range(offsets.shape[0] - 1):
+        for k in range(offsets[document], offsets[document + 1]):
+            if np.int64(values[k] & np.uint64(0xFFFF)) % n_parts == part:
+                entries[written] = ((values[k] >> _U32) << _U32) | np.uint64(ranks[document])
+                written += 1
+    return written
+
+
+@kernel
+def cap_per_document(pairs, scores, best, fullest, keep):  # type: ignore[no-untyped-def]
+    """Mark at most `best` + `fullest` pairs of each document with fuller ones: by score, and by rank.
+
+    `pairs` are sorted by (higher rank, lower rank), as uint64 with the higher
+    rank in the high half; `scores` uint32. Ties go to the lower rank.
+    """
+    n_pairs = pairs.shape[0]
+    dropped = 0
+    at = 0
+    while at < n_pairs:
+        stop = at + 1
+        while stop < n_pairs and pairs[stop] >> _U32 == pairs[at] >> _U32:
+            stop += 1
+        if stop - at <= best + fullest:
+            for i in range(at, stop):
+                keep[i] = True
+        else:
+            for i in range(at, at + fullest):
+                keep[i] = True
+            order = np.argsort(-scores[at + fullest : stop].astype(np.int64), kind="mergesort")
+            for i in range(best):
+                keep[at + fullest + order[i]] = True
+            dropped += stop - at - best - fullest
+        at = stop
+    return dropped

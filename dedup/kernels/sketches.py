@@ -1,0 +1,149 @@
+"""Keys → token hashes → shingle hashes → MinHash signatures and winnowed fingerprints."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dedup.kernels.cache import kernel
+
+_UNSPACED = np.uint8(16)
+_U1, _U8, _U29, _U32 = np.uint64(1), np.uint64(8), np.uint64(29), np.uint64(32)
+_SEED = np.uint64(0x9E3779B97F4A7C15)
+_PRIME = np.uint64(0xD6E8FEB86659FD93)
+_NEVER = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+@kernel
+def hash_tokens(key, start, end, hashes):  # type: ignore[no-untyped-def]
+    """Fill `hashes` (uint64) with one hash per token of the key in `key[start:end]`; return their number.
+
+    Bytes go in words of eight; each word is multiplied in, so that the cost is
+    one multiplication a word and not one a byte.
+    """
+    n_tokens = 0
+    at = start
+    while at < end:
+        state = _SEED
+        word = np.uint64(0)
+        filled = 0
+        while at < end and key[at] != 32:
+            word = (word << _U8) | np.uint64(key[at])
+            filled += 1
+            at += 1
+            if filled == 8:
+                state = (state ^ word) * _PRIME
+                state ^= state >> _U32
+                word = np.uint64(0)
+                filled = 0
+        # A leading one marks the length, so that "\0a" and "a" differ.
+        state = (state ^ (word | (_U1 << np.uint64(8 * filled)))) * _PRIME
+        state ^= state >> _U29
+        hashes[n_tokens] = state
+        n_tokens += 1
+        at += 1
+    return n_tokens
+
+
+@kernel
+def hash_shingles(tokens, classes, first_class, n_tokens, size, unspaced_size, shingles):  # type: ignore[no-untyped-def]
+    """Fill `shingles` (uint64) from token hashes; return their number.
+
+    A shingle that begins on a character of an unspaced script is
+    `unspaced_size` characters long, any other `size` tokens. A text shorter
+    than one shingle becomes one shingle of the whole text; no token, none.
+    """
+    n_shingles = 0
+    for at in range(n_tokens):
+        length = size
+        if classes[first_class + at] & _UNSPACED:
+            length = unspaced_size
+        if at + length > n_tokens:
+            continue
+        value = np.uint64(length)
+        for k in range(length):
+            value = (value ^ tokens[at + k]) * _PRIME
+            value ^= value >> _U32
+        shingles[n_shingles] = value
+        n_shingles += 1
+    if n_shingles == 0 and n_tokens > 0:
+        value = np.uint64(n_tokens)
+        for k in range(n_tokens):
+            value = (value ^ tokens[k]) * _PRIME
+            value ^= value >> _U32
+        shingles[0] = value
+        n_shingles = 1
+    return n_shingles
+
+
+@kernel
+def sketch_batch(
+    key,
+    key_offsets,
+    classes,
+    class_offsets,
+    multipliers,
+    addends,
+    size,
+    unspaced_size,
+    fingerprint_size,
+    fingerprint_unspaced,
+    window,
+    signatures,
+    fingerprints,
+    fingerprint_offsets,
+):  # type: ignore[no-untyped-def]
+    """Fill `signatures` (uint32, n × num_perm) and `fingerprints` (uint64) of a batch of keys.
+
+    The signature follows datasketch's "affine32": the 32-bit shingle hash goes
+    through MurmurHash3's finalizer, then a·h + b modulo 2^32, and the least
+    value of each permutation stays. Every product is cut back to 32 bits,
+    since Numba widens small unsigned integers.
+
+    Fingerprints are winnowed (Schleimer, Wilkerson, Aiken 2003): of every
+    `window` neighbouring shingles the one with the least hash, so that any run
+    of `fingerprint_size + window - 1` shared tokens shares a fingerprint.
+    """
+    num_perm = multipliers.shape[0]
+    longest = 1
+    for document in range(key_offsets.shape[0] - 1):
+        longest = max(longest, class_offsets[document + 1] - class_offsets[document])
+    tokens = np.empty(longest, np.uint64)
+    shingles = np.empty(longest, np.uint64)
+    n_out = 0
+    for document in range(key_offsets.shape[0] - 1):
+        first_class = class_offsets[document]
+        n_tokens = hash_tokens(key, key_offsets[document], key_offsets[document + 1], tokens)
+        n_shingles = hash_shingles(tokens, classes, first_class, n_tokens, size, unspaced_size, shingles)
+        signature = signatures[document]
+        for k in range(num_perm):
+            signature[k] = np.uint32(0xFFFFFFFF)
+        for s in range(n_shingles):
+            value = np.uint32(shingles[s])
+            value = np.uint32(value ^ np.uint32(value >> np.uint32(16)))
+            value = np.uint32(value * np.uint32(0x85EBCA6B))
+            value = np.uint32(value ^ np.uint32(value >> np.uint32(13)))
+            value = np.uint32(value * np.uint32(0xC2B2AE35))
+            value = np.uint32(value ^ np.uint32(value >> np.uint32(16)))
+            for k in range(num_perm):
+                permuted = np.uint32(np.uint32(multipliers[k] * value) + addends[k])
+                signature[k] = min(signature[k], permuted)
+        n_shingles = hash_shingles(
+            tokens, classes, first_class, n_tokens, fingerprint_size, fingerprint_unspaced, shingles
+        )
+        begin = n_out
+        least = -1
+        for s in range(n_shingles):
+            if least < 0 or least <= s - window:
+                # The least one left the window: look for the rightmost least again.
+                least = max(0, s - window + 1)
+                for k in range(least + 1, s + 1):
+                    if shingles[k] <= shingles[least]:
+                        least = k
+            elif shingles[s] <= shingles[least]:
+                least = s
+            if s >= window - 1 or s == n_shingles - 1:
+                value = shingles[least]
+                if n_out == begin or fingerprints[n_out - 1] != value:
+                    fingerprints[n_out] = value
+                    n_out += 1
+        fingerprint_offsets[document + 1] = n_out

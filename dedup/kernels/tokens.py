@@ -1,0 +1,256 @@
+"""UTF-8 text → comparison key and one class byte per token, in one pass."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dedup.kernels.cache import kernel
+
+# What a code point does to the token under construction; low four bits of the table's `kind`.
+SEPARATOR, DROPPED, LETTER, CAPITAL, DIGIT, UNSPACED, NEWLINE, TERMINATOR, COMMA, OPENING, HYPHEN, PERIOD = range(12)
+# Script bits, in the high four.
+LATIN, CYRILLIC, GREEK = 16, 32, 64
+
+_NUMBER, _CAP, _SENTENCE, _LINE, _CHARACTER, _UPPER = 1, 2, 4, 8, 16, 32
+_LONGEST_TOKEN = 256  # look-alikes in longer "tokens" (base64, URLs) are left alone
+_ABBREVIATION = 3  # "Mr.", "Gen.", "U.S.": a period after so few letters ends no sentence
+
+
+@kernel
+def write_keys(
+    data,
+    offsets,
+    starts,
+    first,
+    kinds,
+    fold_at,
+    fold_size,
+    folds,
+    to_latin,
+    to_cyrillic,
+    key,
+    key_offsets,
+    classes,
+    class_offsets,
+):  # type: ignore[no-untyped-def]
+    """Write keys and classes of documents `first` … until the output is full; return the next document.
+
+    `data` uint8 (UTF-8), `offsets` int64 (n + 1), `starts` int64 byte offsets into each text where its
+    key begins. `kinds` uint8, `fold_at` int32, `fold_size` uint8 by code point, `folds` uint8.
+    `to_latin`, `to_cyrillic`: uint32 tables of look-alikes by code point below 0x500, 0 where none.
+    Outputs continue at `key_offsets[first]` and `class_offsets[first]`.
+    """
+    n_points = kinds.shape[0]
+    scratch = np.empty(4 * _LONGEST_TOKEN, np.uint8)
+    for document in range(first, offsets.shape[0] - 1):
+        at = offsets[document] + starts[document]
+        end = offsets[document + 1]
+        out = key_offsets[document]
+        n_out = class_offsets[document]
+        begin = out
+        token = -1  # where the token under construction began, -1 between tokens
+        letters = 0
+        capitals = 0
+        digits = 0
+        last_digit = False
+        group = 0  # digits since the last separator inside a number
+        cased = False
+        n_latin = 0
+        n_other = 0
+        sentence = True
+        line = True
+        newlines = 0
+        terminated = True
+        short_capital = False  # the token before was short and capitalised
+        token_class = 0
+        while at <= end:
+            # One round past the end closes the last token.
+            kind = 0
+            bits = 0
+            point = 0
+            step = 1
+            if at < end:
+                byte = data[at]
+                if byte < 0x80:
+                    point = np.int64(byte)
+                elif byte < 0xE0:
+                    step = 2
+                    point = ((np.int64(byte) & 0x1F) << 6) | (data[at + 1] & 0x3F)
+                elif byte < 0xF0:
+                    step = 3
+                    point = ((np.int64(byte) & 0x0F) << 12) | ((np.int64(data[at + 1]) & 0x3F) << 6) | (
+                        data[at + 2] & 0x3F
+                    )
+                else:
+                    step = 4
+                    point = (
+                        ((np.int64(byte) & 0x07) << 18)
+                        | ((np.int64(data[at + 1]) & 0x3F) << 12)
+                        | ((np.int64(data[at + 2]) & 0x3F) << 6)
+                        | (data[at + 3] & 0x3F)
+                    )
+                if point < n_points:
+                    kind = np.int64(kinds[point]) & 15
+                    bits = np.int64(kinds[point]) & 0xF0
+                elif 0x20000 <= point < 0x40000:
+                    kind = UNSPACED
+            if kind == DROPPED:
+                at += step
+                continue
+            if token >= 0 and last_digit and letters == 0 and (kind == COMMA or kind == PERIOD):
+                # 1,200 and 1.200 → 1200; 1.5 and 1,5 → 1.5; a list "3, 4" is two tokens.
+                run = 0
+                ahead = at + step
+                while ahead < end and data[ahead] >= 48 and data[ahead] <= 57 and run < 4:
+                    run += 1
+                    ahead += 1
+                if run == 3 and group <= 3:
+                    at += step
+                    group = 0
+                    continue
+                if run > 0 and (kind == PERIOD or group <= 3):
+                    key[out] = 46
+                    out += 1
+                    at += step
+                    group = 4
+                    continue
+            if kind == HYPHEN and token >= 0 and letters > 0 and at + step < end and data[at + step] == 10:
+                # A word broken at the line's end: join it if it goes on in small letters.
+                ahead = at + step + 1
+                if ahead < end and data[ahead] >= 97 and data[ahead] <= 122:
+                    at = ahead
+                    continue
+            wordy = kind == LETTER or kind == CAPITAL or kind == DIGIT
+            if token >= 0 and not wordy:
+                if n_latin > 0 and n_other > 0 and out - token <= _LONGEST_TOKEN:
+                    # Look-alikes from another alphabet: rewrite the token in the alphabet of its majority.
+                    size = 0
+                    read = token
+                    while read < out:
+                        letter = np.int64(key[read])
+                        width = 1
+                        if letter >= 0xF0:
+                            width = 4
+                        elif letter >= 0xE0:
+                            width = 3
+                        elif letter >= 0xC0:
+                            width = 2
+                            letter = ((letter & 0x1F) << 6) | (key[read + 1] & 0x3F)
+                        other = np.int64(0)
+                        if width <= 2:
+                            if n_other > n_latin:
+                                other = np.int64(to_cyrillic[letter])
+                            else:
+                                other = np.int64(to_latin[letter])
+                        if other == 0:
+                            for k in range(width):
+                                scratch[size] = key[read + k]
+                                size += 1
+                        elif other < 0x80:
+                            scratch[size] = other
+                            size += 1
+                        else:
+                            scratch[size] = 0xC0 | (other >> 6)
+                            scratch[size + 1] = 0x80 | (other & 0x3F)
+                            size += 2
+                        read += width
+                    if token + size <= key.shape[0]:
+                        for k in range(size):
+                            key[token + k] = scratch[k]
+                        out = token + size
+                if digits > 0:
+                    token_class |= _NUMBER
+                if capitals >= 2 and capitals == letters:
+                    token_class |= _UPPER
+                classes[n_out] = token_class
+                n_out += 1
+                short_capital = cased and letters <= _ABBREVIATION and digits == 0
+                token = -1
+            if at >= end:
+                break
+            # The longest fold has 18 characters of 3 bytes; 64 bytes a character are always enough.
+            if out + 64 > key.shape[0] or n_out + 2 > classes.shape[0]:
+                return document
+            if wordy or kind == UNSPACED:
+                if token < 0:
+                    if newlines >= 2 or (newlines == 1 and terminated):
+                        sentence = True
+                    if newlines > 0:
+                        line = True
+                    token_class = 0
+                    if sentence:
+                        token_class |= _SENTENCE
+                    if line:
+                        token_class |= _LINE
+                    sentence = False
+                    line = False
+                    newlines = 0
+                    terminated = False
+                    if out > begin:
+                        key[out] = 32
+                        out += 1
+                    token = out
+                    letters = 0
+                    capitals = 0
+                    digits = 0
+                    group = 0
+                    n_latin = 0
+                    n_other = 0
+                    cased = kind == CAPITAL
+                    if cased:
+                        token_class |= _CAP
+                if point >= n_points:
+                    for k in range(step):
+                        key[out + k] = data[at + k]
+                    out += step
+                else:
+                    where = fold_at[point]
+                    for k in range(fold_size[point]):
+                        key[out + k] = folds[where + k]
+                    out += fold_size[point]
+                if kind == UNSPACED:
+                    classes[n_out] = token_class | _CHARACTER
+                    n_out += 1
+                    token = -1
+                    short_capital = False
+                elif kind == DIGIT:
+                    digits += 1
+                    group += 1
+                    last_digit = True
+                else:
+                    letters += 1
+                    last_digit = False
+                    if kind == CAPITAL:
+                        capitals += 1
+                    if bits == LATIN:
+                        n_latin += 1
+                        # The common case by far, a run of small ASCII letters, without the machinery.
+                        ahead = at + step
+                        while ahead < end and data[ahead] >= 97 and data[ahead] <= 122:
+                            key[out] = data[ahead]
+                            out += 1
+                            ahead += 1
+                            if out + 64 > key.shape[0]:
+                                return document
+                        run = ahead - at - step
+                        letters += run
+                        n_latin += run
+                        at = ahead
+                        continue
+                    if bits == CYRILLIC or bits == GREEK:
+                        n_other += 1
+            elif kind == NEWLINE:
+                newlines += 1
+            elif kind == TERMINATOR:
+                sentence = True
+                terminated = True
+            elif kind == PERIOD:
+                if not short_capital:
+                    sentence = True
+                terminated = True
+            elif kind == OPENING:
+                sentence = True
+            at += step
+        key_offsets[document + 1] = out
+        class_offsets[document + 1] = n_out
+    return offsets.shape[0] - 1
