@@ -87,7 +87,7 @@ class ClusterConfig:
     """Which relations drop, and who is preferred."""
 
     drop: tuple[str, ...] = ("exact", "near", "contained")
-    prefer: tuple[str, ...] = ("undegraded", "complete", "clean", "earliest", "medoid", "id")
+    prefer: tuple[str, ...] = ("undegraded", "complete", "source", "clean", "earliest", "medoid", "id")
     # Sources in order of trust, for the preference "source".
     source_priority: tuple[str, ...] = ()
 

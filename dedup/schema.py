@@ -7,6 +7,16 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from dedup.flags import (  # noqa: F401  (stand-in until every user imports dedup.flags)
+    FLAGS,
+    TOKEN_CAPITAL,
+    TOKEN_LINE_START,
+    TOKEN_NUMBER,
+    TOKEN_SENTENCE_START,
+    TOKEN_UNSPACED,
+    TOKEN_UPPER,
+)
+
 # What a reader yields: one row per record found, good or bad, in file order.
 RECORDS = pa.schema(
     [
@@ -41,11 +51,33 @@ def prepared_schema(num_perm: int) -> pa.Schema:
             ("readable", pa.large_string()),  # cleaned text, null when cleaning changed nothing
             ("removed", pa.large_binary()),  # JSON list of {line, rule, text}, null when nothing was removed
             ("digest", pa.binary(16)),  # of the text as it came
+            ("identity", pa.binary(16)),  # of the text and all fields; equal ones can't be told apart
+            ("id_hash", pa.uint64()),  # of the id's JSON token, 0 when absent
             ("key_digest", pa.binary(16)),  # of the key; equal keys are exact copies
             ("key", pa.large_binary()),  # casefolded tokens joined by single spaces, UTF-8
             ("classes", pa.large_binary()),  # one byte per token, bits of flags.TOKEN_*
+            ("title_key", pa.large_binary()),
             ("n_tokens", pa.int32()),
             ("signature", pa.binary(4 * num_perm)),  # MinHash, uint32, little-endian
-            ("fingerprints", pa.large_list(pa.uint64())),  # winnowed shingle hashes, sorted, distinct
+            ("fingerprints", pa.large_list(pa.uint64())),  # winnowed shingle hashes in text order
+            ("lines", pa.large_list(pa.uint64())),  # one hash per line of the key
         ]
     )
+
+
+# What verification says of a pair; `a` and `b` are positions of documents in their run.
+VERDICTS = pa.schema(
+    [
+        ("a", pa.int64()),
+        ("b", pa.int64()),
+        ("relation", pa.uint8()),  # position in RELATIONS
+        ("fuller", pa.int8()),  # 0: only a may stand for b, 1: only b for a, -1: either
+        ("jaccard", pa.uint16()),  # ten-thousandths, like the next two
+        ("containment", pa.uint16()),
+        ("ratio", pa.uint16()),  # null where no alignment was needed
+        ("extra", pa.int32()),  # tokens of substance that only a has, less those that only b has
+        ("foreign", pa.int32()),  # the same for furniture and house text
+        ("reason", pa.large_string()),
+    ]
+)
+RELATIONS = ("exact", "near", "contained", "partial", "revised", "digest", "template", "related", "unrelated")

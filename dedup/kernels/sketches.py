@@ -147,3 +147,41 @@ def sketch_batch(
                     fingerprints[n_out] = value
                     n_out += 1
         fingerprint_offsets[document + 1] = n_out
+
+
+@kernel
+def hash_lines(key, key_offsets, classes, class_offsets, line_bit, lines, line_offsets):  # type: ignore[no-untyped-def]
+    """Fill `lines` (uint64) with one order-sensitive hash per line of each key, `line_offsets` with their places."""
+    longest = 1
+    for document in range(key_offsets.shape[0] - 1):
+        longest = max(longest, class_offsets[document + 1] - class_offsets[document])
+    tokens = np.empty(longest, np.uint64)
+    n_out = 0
+    for document in range(key_offsets.shape[0] - 1):
+        n_tokens = hash_tokens(key, key_offsets[document], key_offsets[document + 1], tokens)
+        place = np.uint64(0)
+        value = np.uint64(0)
+        for k in range(n_tokens):
+            if k > 0 and classes[class_offsets[document] + k] & line_bit:
+                lines[n_out] = value
+                n_out += 1
+                place = np.uint64(0)
+                value = np.uint64(0)
+            # Each token is weighed by its place in the line, so that order counts.
+            value += tokens[k] * ((place * np.uint64(2) + _U1) * _SEED)
+            place += _U1
+        if n_tokens > 0:
+            lines[n_out] = value
+            n_out += 1
+        line_offsets[document + 1] = n_out
+
+
+@kernel
+def hash_values(data, offsets, hashes):  # type: ignore[no-untyped-def]
+    """Fill `hashes` (uint64) with one hash per byte string; 0 stands for the empty one."""
+    for row in range(offsets.shape[0] - 1):
+        state = _SEED
+        for at in range(offsets[row], offsets[row + 1]):
+            state = (state ^ np.uint64(data[at])) * _PRIME
+            state ^= state >> _U32
+        hashes[row] = state if offsets[row + 1] > offsets[row] else np.uint64(0)

@@ -1,0 +1,1 @@
+"""Find duplicate and near-duplicate articles, keep the best version of each and say why."""

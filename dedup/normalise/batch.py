@@ -1,0 +1,70 @@
+"""Cleaning of whole Arrow columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dedup.normalise.cleaning import clean
+from dedup.records import Removal
+
+
+@dataclass(frozen=True, slots=True)
+class CleanedBatch:
+    """A cleaned column of texts.
+
+    Attributes
+    ----------
+    readable : pyarrow.LargeStringArray, shape (n,)
+        Cleaned texts; null where cleaning changed nothing.
+    removed : list of tuple of Removal, length n
+        What went, empty for most texts.
+    flags : numpy.ndarray of uint32, shape (n,)
+        Bits of `dedup.flags`.
+    key_starts : numpy.ndarray of int64, shape (n,)
+        Byte offset in the UTF-8 of the cleaned text where its key begins.
+    """
+
+    readable: pa.LargeStringArray
+    removed: list[tuple[Removal, ...]]
+    flags: NDArray[np.uint32]
+    key_starts: NDArray[np.int64]
+
+
+def clean_batch(texts: pa.LargeStringArray, titles: pa.LargeStringArray | None = None) -> CleanedBatch:
+    """Clean a column of texts; null texts stay null and get no flag.
+
+    Parameters
+    ----------
+    texts : pyarrow.LargeStringArray, shape (n,)
+        The texts as they came.
+    titles : pyarrow.LargeStringArray, shape (n,), optional
+        Their titles; null where there is none.
+
+    Examples
+    --------
+    >>> batch = clean_batch(pa.array(["Clean.", "Not\\u00a0clean."], pa.large_string()))
+    >>> batch.readable.to_pylist()
+    [None, 'Not clean.']
+    """
+    n_docs = len(texts)
+    readable: list[str | None] = [None] * n_docs
+    removed: list[tuple[Removal, ...]] = [()] * n_docs
+    found = np.zeros(n_docs, np.uint32)
+    key_starts = np.zeros(n_docs, np.int64)
+    title_list = [None] * n_docs if titles is None else titles.to_pylist()
+    for row, text in enumerate(texts.to_pylist()):
+        if not text:
+            continue
+        cleaned = clean(text, title=title_list[row])
+        if cleaned.readable is not text:
+            readable[row] = cleaned.readable
+            removed[row] = cleaned.removed
+        if cleaned.flags:
+            found[row] = cleaned.flags
+        if start := cleaned.key_start:
+            key_starts[row] = start if text.isascii() else len(cleaned.readable[:start].encode())
+    return CleanedBatch(pa.array(readable, pa.large_string()), removed, found, key_starts)

@@ -1,0 +1,198 @@
+"""Page furniture: lines such as "Read more", "Share this", cookie and copyright notices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from dedup.normalise.lines import count_unspaced, ends_sentence, is_prose
+from dedup.normalise.patterns import FURNITURE, SIGN_OFFS
+
+_LONGEST = 130  # characters; 15 words are seldom more
+_WORDS = 15
+_UNSPACED = 45  # characters that stand for 15 words
+_BLOCK = 6  # lines of furniture that may stand together between blanks
+_LEAST_LEFT = 25  # words that must be left where no prose line is
+_SIGNS = " \t*•|>»›→►▶▸▼↓·=~_[]{}()<«-–—#\"“”'‘’"
+_TRAILING = _SIGNS + ".:!…："
+_END_SIGNS = "#-–—("
+_END_MARK = re.compile(r"(?:#\s?){2,5}|-{1,2}\s?30\s?-{1,2}|[-–—(]{1,2}\s?(?:ends?|more|fim|fin|ende)\s?[-–—)]{1,2}")
+# How a link's line goes on: anything, but told apart from a sentence by its end. No other group captures.
+_OPEN = r"(.{2,110})"
+_LINK = r"([^,;]{2,60})"
+
+_Pattern = tuple[str, re.Pattern[str]]
+
+
+def find_furniture(lines: Sequence[str]) -> dict[int, str]:
+    """Find the lines that are furniture: whole-line patterns of at most 15 words, where furniture stands.
+
+    That is in the first or the last fifth of the lines, or between blank lines. A sentence that begins like
+    furniture is none, and a text is never emptied: without a prose line or 25 words beside it, all stays.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        Lines without white space at their ends.
+
+    Returns
+    -------
+    dict of int to str
+        Rule by index of the line.
+
+    Examples
+    --------
+    >>> body = "The ministers met in the old town hall on Tuesday and signed the treaty at last."
+    >>> find_furniture([body, "Read more about the treaty, he said.", "", "Read more: Who signed the treaty"])
+    {3: 'read_more'}
+    """
+    matches: dict[int, str] = {}
+    for index, line in enumerate(lines):
+        if 0 < len(line) <= _LONGEST and (rule := furniture_rule(line)) and not _runs_on(lines, index, matches):
+            matches[index] = rule
+    found = _in_place(lines, matches) if matches else {}
+    if _signs_off(lines):
+        found[len(lines) - 1] = "agency"
+    if not found:
+        return found
+    return found if _enough_left(lines, found) else {}
+
+
+def furniture_rule(line: str) -> str | None:
+    """Return the name of the rule that takes a line for furniture, wherever it stands; None if none does.
+
+    Examples
+    --------
+    >>> furniture_rule("» Lire aussi : Le traité signé"), furniture_rule("Related parties signed, too.")
+    ('read_more', None)
+    """
+    if line[0] in _END_SIGNS and _END_MARK.fullmatch(line.casefold()):
+        return "end_mark"
+    start = line.lstrip(_SIGNS)[:3].replace("İ", "i").casefold()
+    patterns = _BY_START.get(start)
+    if patterns is None and not start.isalpha() or not start.isascii():
+        patterns = patterns or _BY_START.get(start[:2]) or _BY_START.get(start[:1])
+    if patterns is None or not _short(line):
+        return None
+    folded = _fold(line)
+    for rule, pattern in patterns:
+        if (found := pattern.fullmatch(folded)) and _is_link(line, found):
+            return rule
+    return None
+
+
+def _fold(line: str) -> str:
+    folded = line.replace("İ", "i").casefold().replace("’", "'")
+    return " ".join(folded.lstrip(_SIGNS).rstrip(_TRAILING).split())
+
+
+def _is_link(line: str, match: re.Match[str]) -> bool:
+    """Tell a link's title, or a bare label, from a sentence: it does not end like one."""
+    if line.endswith(("...", "…", "?")) or not ends_sentence(line):
+        return True
+    return match.lastindex is None and line.count(" ") >= 2
+
+
+def _short(line: str) -> bool:
+    return len(line.split()) <= _WORDS and count_unspaced(line) <= _UNSPACED
+
+
+def _in_place(lines: Sequence[str], matches: dict[int, str]) -> dict[int, str]:
+    surviving = [index for index, line in enumerate(lines) if line]
+    found: dict[int, str] = {}
+    for block in _blocks(lines, matches):
+        found.update((index, matches[index]) for index in block)
+    while True:
+        surviving = [index for index in surviving if index not in found]
+        fifth = -(-len(surviving) // 5)
+        edges = {*surviving[:fifth], *surviving[len(surviving) - fifth :]}
+        new = {index: rule for index, rule in matches.items() if index in edges and index not in found}
+        if not new:
+            return found
+        found.update(new)
+
+
+def _blocks(lines: Sequence[str], matches: dict[int, str]) -> Iterable[list[int]]:
+    """Yield the runs of up to six matching lines with blank lines, or the text's ends, on both sides."""
+    block: list[int] = []
+    for index in matches:
+        if not block or index != block[-1] + 1:
+            block = []
+            if index > 0 and lines[index - 1]:
+                continue
+        block.append(index)
+        closed = index + 1 == len(lines) or not lines[index + 1]
+        if closed and len(block) <= _BLOCK and not any(matches[line] == "end_mark" for line in block):
+            yield block
+
+
+def _runs_on(lines: Sequence[str], index: int, matches: dict[int, str]) -> bool:
+    """Tell whether a line goes on with the sentence of the line above, as in hard-wrapped prose."""
+    before = index - 1
+    return lines[index].lstrip()[0].islower() and index > 0 and bool(lines[before]) and before not in matches
+
+
+def _signs_off(lines: Sequence[str]) -> bool:
+    return len(lines) > 1 and len(lines[-1]) < 30 and lines[-1].strip(" ().-–—[]/").casefold() in SIGN_OFFS
+
+
+def _enough_left(lines: Sequence[str], found: dict[int, str]) -> bool:
+    words = 0
+    for index, line in enumerate(lines):
+        if line and index not in found:
+            words += len(line.split()) + count_unspaced(line) // 2
+            if words >= _LEAST_LEFT or is_prose(line):
+                return True
+    return False
+
+
+def _index_patterns() -> dict[str, list[_Pattern]]:
+    """Compile the patterns under the first three characters that a line must have to match them."""
+    by_start: dict[str, list[_Pattern]] = {}
+    for rule, patterns in FURNITURE.items():
+        for pattern in patterns:
+            pattern = pattern.format(open=_OPEN, link=_LINK)
+            compiled = re.compile(pattern)
+            for start in _starts(pattern, 3):
+                by_start.setdefault(start, []).append((rule, compiled))
+    return by_start
+
+
+def _starts(pattern: str, length: int) -> set[str]:
+    """Return what the strings that match a pattern can begin with, to the given length.
+
+    Knows what the table uses: literals, an optional character, groups and optional groups.
+
+    Examples
+    --------
+    >>> sorted(_starts("e-?mail (?:this|us)", 3))
+    ['e-m', 'ema']
+    """
+    if not pattern or not length or pattern[0] in ".[" or (pattern[0] == "\\" and pattern[1].isalnum()):
+        return {""}
+    if pattern.startswith("(?:"):
+        alternatives, rest = _split_group(pattern)
+        optional = rest.startswith("?")
+        rest = rest.removeprefix("?")
+        starts = set().union(*(_starts(alternative + rest, length) for alternative in alternatives))
+        return starts | _starts(rest, length) if optional else starts
+    literal, rest = (pattern[1], pattern[2:]) if pattern[0] == "\\" else (pattern[0], pattern[1:])
+    if rest.startswith("?"):
+        return {literal + start for start in _starts(rest[1:], length - 1)} | _starts(rest[1:], length)
+    return {literal + start for start in _starts(rest, length - 1)}
+
+
+def _split_group(pattern: str) -> tuple[list[str], str]:
+    depth, start, alternatives = 0, 3, []
+    for position, character in enumerate(pattern):
+        if character in "()" and pattern[position - 1] != "\\":
+            depth += 1 if character == "(" else -1
+        if (character == "|" and depth == 1) or depth == 0:
+            alternatives.append(pattern[start:position])
+            start = position + 1
+        if depth == 0:
+            break
+    return alternatives, pattern[start:]
+
+
+_BY_START = _index_patterns()

@@ -1,0 +1,220 @@
+"""All documents of a run: a few numbers each in memory, the rest mapped from the spill."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dedup.canonical import id_order
+from dedup.pipeline.spill import Place, SpillReader
+
+NO_DATE = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where the keys of some documents stand in the spill files; travels to worker processes.
+
+    ``files`` are paths; ``file`` uint8 selects one for each document; offsets
+    are absolute, lengths in bytes (of the key) and tokens (of the classes).
+    """
+
+    files: tuple[str, ...]
+    file: NDArray[np.uint8]
+    key_at: NDArray[np.int64]
+    key_length: NDArray[np.int64]
+    class_at: NDArray[np.int64]
+    n_tokens: NDArray[np.int64]
+
+
+@dataclass
+class Corpus:
+    """Documents in the order they were read, those already published last.
+
+    Parameters
+    ----------
+    places : sequence of Place
+        One per batch, in reading order.
+    schema : pyarrow.Schema
+        Of the prepared batches.
+    n_batches_new : int
+        Batches of the input proper; the rest were published before.
+    files : sequence of str
+        Name of the file that each batch came from.
+    set_aside : dict of int to str
+        Good records that the caller rejects all the same, with the reason.
+    """
+
+    places: Sequence[Place]
+    schema: pa.Schema
+    n_batches_new: int
+    files: Sequence[str]
+    set_aside: dict[int, str] = field(default_factory=dict)
+    _reader: SpillReader = field(init=False, repr=False)
+    batches: list[pa.RecordBatch] = field(init=False)
+    starts: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reader = SpillReader(self.schema)
+        self.batches = [self._reader.read(place) for place in self.places]
+        self.starts = np.concatenate([[0], np.cumsum([b.num_rows for b in self.batches])]).astype(np.int64)
+
+    @property
+    def n_docs(self) -> int:
+        """All documents, published ones and bad records included."""
+        return int(self.starts[-1])
+
+    @property
+    def n_new(self) -> int:
+        """Records of the input proper."""
+        return int(self.starts[self.n_batches_new])
+
+    def numbers(self, name: str, *, null: int = 0) -> NDArray[Any]:
+        """Return a numeric column over all documents, nulls replaced."""
+        parts = [batch.column(name).fill_null(null).to_numpy(zero_copy_only=False) for batch in self.batches]
+        kind = self.schema.field(name).type.to_pandas_dtype()
+        return np.concatenate(parts) if parts else np.empty(0, kind)
+
+    def missing(self, name: str) -> NDArray[np.bool_]:
+        """Tell for every document whether a column is null."""
+        parts = [batch.column(name).is_null().to_numpy(zero_copy_only=False) for batch in self.batches]
+        return np.concatenate(parts) if parts else np.empty(0, np.bool_)
+
+    def digests(self, name: str) -> NDArray[np.uint64]:
+        """Return a 16-byte column as uint64, shape (n_docs, 2), in big-endian value order."""
+        parts = [
+            np.frombuffer(b.column(name).buffers()[1], ">u8").reshape(-1, 2)[
+                b.column(name).offset : b.column(name).offset + b.num_rows
+            ]
+            for b in self.batches
+        ]
+        return np.concatenate(parts).astype(np.uint64) if parts else np.empty((0, 2), np.uint64)
+
+    def value(self, name: str, document: int) -> Any:
+        """Return one document's value of a column as a Python object, None for null."""
+        batch = int(np.searchsorted(self.starts, document, side="right")) - 1
+        return self.batches[batch].column(name)[document - int(self.starts[batch])].as_py()
+
+    def file(self, document: int) -> str:
+        """Return the name of the file that a document came from."""
+        return self.files[int(np.searchsorted(self.starts, document, side="right")) - 1]
+
+    def values(self, name: str, documents: Sequence[int]) -> list[Any]:
+        """Return the values of a column for some documents."""
+        return [self.value(name, document) for document in documents]
+
+    def id(self, document: int) -> Any:
+        """Return the record's id with its JSON type; ``sha:…`` from its content when it has none."""
+        token = self.value("id", document)
+        if token is not None:
+            return msgspec.json.decode(token)
+        return "sha:" + self.record(document)
+
+    def record(self, document: int) -> str:
+        """Return the content digest in hexadecimal, with its occurrence from the second on (``#2``)."""
+        number = int(self.occurrence[document])
+        digest: bytes = self.value("digest", document)
+        return digest.hex() + (f"#{number}" if number > 1 else "")
+
+    @cached_property
+    def published(self) -> NDArray[np.bool_]:
+        """Mark the documents that were published before."""
+        return np.arange(self.n_docs) >= self.n_new
+
+    @cached_property
+    def bad(self) -> NDArray[np.bool_]:
+        """Mark the records that could not be read or were set aside."""
+        bad = ~self.missing("bad")
+        bad[list(self.set_aside)] = True
+        return bad
+
+    @cached_property
+    def n_tokens(self) -> NDArray[np.int32]:
+        """Tokens of each key."""
+        return self.numbers("n_tokens")
+
+    @cached_property
+    def dates(self) -> NDArray[np.int64]:
+        """Microseconds since 1970-01-01 UTC, NO_DATE where there is none."""
+        return self.numbers("date", null=NO_DATE)
+
+    @cached_property
+    def removed_bytes(self) -> NDArray[np.int64]:
+        """Bytes of the account of what the normaliser took out of each text: a measure of its noise."""
+        parts = [pc.binary_length(b.column("removed")).fill_null(0).to_numpy() for b in self.batches]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    @property
+    def sources(self) -> NDArray[np.int32]:
+        """Position of each document's source in `source_names`, -1 for none."""
+        return self._sources[0]
+
+    @property
+    def source_names(self) -> list[str]:
+        """The distinct sources, in alphabetical order."""
+        return self._sources[1]
+
+    @cached_property
+    def _sources(self) -> tuple[NDArray[np.int32], list[str]]:
+        column = pa.chunked_array([b.column("source") for b in self.batches], pa.large_string())
+        encoded = column.combine_chunks().dictionary_encode()
+        if isinstance(encoded, pa.ChunkedArray):
+            encoded = encoded.combine_chunks()
+        names = encoded.dictionary.to_pylist()
+        order = sorted(range(len(names)), key=names.__getitem__)
+        places = np.empty(len(names) + 1, np.int32)
+        places[order] = np.arange(len(names))
+        places[-1] = -1
+        return places[encoded.indices.fill_null(-1).to_numpy()], [names[place] for place in order]
+
+    def id_ranks(self, documents: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the place of each document's id among theirs; equal ids share one, missing ids come last."""
+        column = pa.chunked_array([b.column("id") for b in self.batches], pa.large_string())
+        tokens = column.take(pa.array(documents)).to_pylist()
+        ids = msgspec.json.decode("[" + ",".join("null" if token is None else token for token in tokens) + "]")
+        keys = [id_order(value) for value in ids]
+        places = {key: place for place, key in enumerate(sorted(set(keys)))}
+        return np.array([places[key] for key in keys], np.int64)
+
+    @cached_property
+    def occurrence(self) -> NDArray[np.int32]:
+        """Count equal texts from 1, in an order that depends on the records' fields and not on their places."""
+        digest, identity = self.digests("digest"), self.digests("identity")
+        order = np.lexsort((np.arange(len(digest)), identity[:, 1], identity[:, 0], digest[:, 1], digest[:, 0]))
+        ordered = digest[order]
+        first = np.ones(len(order), np.bool_)
+        first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+        begin = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+        occurrence = np.empty(len(order), np.int32)
+        occurrence[order] = np.arange(len(order)) - begin + 1
+        return occurrence
+
+    @cached_property
+    def located(self) -> Located:
+        """Where every document's key and classes stand in the spill files."""
+        files = tuple(dict.fromkeys(place.file for place in self.places))
+        columns: list[list[NDArray[Any]]] = [[] for _ in range(5)]
+        for batch, place in zip(self.batches, self.places, strict=True):
+            base = self._reader.address(place.file)
+            file = np.full(batch.num_rows, files.index(place.file), np.uint8)
+            extents = (*_extent(batch.column("key"), base), *_extent(batch.column("classes"), base))
+            for column, values in zip(columns, (file, *extents), strict=True):
+                column.append(values)
+        file, *rest = (np.concatenate(c) if c else np.empty(0, np.int64) for c in columns)
+        return Located(files, file.astype(np.uint8), *rest)
+
+
+def _extent(column: pa.LargeBinaryArray, base: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each value of a column begins in its mapped file, and its length."""
+    _, offsets, data = column.buffers()
+    ends = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
+    start = data.address - base if data is not None else 0
+    return ends[:-1] + start, np.diff(ends)

@@ -1,0 +1,157 @@
+"""Pairs of documents → verdicts: shingle sets decide most, the undecided are aligned."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dedup.config import Config
+from dedup.kernels import overlaps as kernels
+from dedup.pipeline.corpus import Corpus, Located
+from dedup.schema import RELATIONS, VERDICTS
+from dedup.statistics import Statistics
+from dedup.verify import Overlap, View, decide_by_sets, relate
+
+_PAIRS_PER_TASK = 4096
+# A task holds the keys of its documents in memory; very long texts make smaller tasks.
+_BYTES_PER_TASK = 64 << 20
+_TEN_THOUSANDTHS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Some pairs, and all that is needed to judge them away from the corpus.
+
+    ``left`` and ``right`` int64 number documents of the task; ``documents``
+    are their numbers in the corpus.
+    """
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    documents: NDArray[np.int64]
+    located: Located
+    title_keys: Sequence[bytes]
+    sources: Sequence[str | None]
+    dates: Sequence[int | None]
+    statistics: Statistics
+    config: Config
+
+
+def make_tasks(
+    corpus: Corpus, pairs: NDArray[np.int64], statistics: Statistics, config: Config
+) -> Iterator[Task]:
+    """Cut pairs, int64, shape (n, 2), sorted by the first column, into tasks."""
+    located = corpus.located
+    start = 0
+    while start < len(pairs):
+        stop = min(start + _PAIRS_PER_TASK, len(pairs))
+        while True:
+            some = pairs[start:stop]
+            documents, numbers = np.unique(some, return_inverse=True)
+            if located.key_length[documents].sum() <= _BYTES_PER_TASK or stop - start == 1:
+                break
+            stop = start + (stop - start + 1) // 2
+        numbers = numbers.reshape(-1, 2)
+        chosen = documents.tolist()
+        yield Task(
+            np.ascontiguousarray(numbers[:, 0]),
+            np.ascontiguousarray(numbers[:, 1]),
+            documents,
+            Located(
+                located.files, located.file[documents], located.key_at[documents], located.key_length[documents],
+                located.class_at[documents], located.n_tokens[documents],
+            ),
+            [key or b"" for key in corpus.values("title_key", chosen)],
+            corpus.values("source", chosen),
+            corpus.values("date", chosen),
+            statistics,
+            config,
+        )  # fmt: skip
+        start = stop
+
+
+def judge(task: Task) -> pa.RecordBatch:
+    """Judge the pairs of one task; return `schema.VERDICTS` without those found unrelated."""
+    located = task.located
+    key, key_offsets = _gather(located, located.key_at, located.key_length)
+    classes, class_offsets = _gather(located, located.class_at, located.n_tokens)
+    sketch = task.config.sketch
+    shingles = np.empty(max(1, int(located.n_tokens.sum()) + len(task.documents)), np.uint64)
+    sets = np.zeros(len(task.documents) + 1, np.int64)
+    kernels.shingle_sets(
+        key, key_offsets, classes, class_offsets, sketch.shingle_tokens, sketch.shingle_characters, shingles, sets
+    )
+    shared = np.zeros(len(task.left), np.int32)
+    kernels.shared_shingles(shingles, sets, task.left, task.right, shared)
+    sizes = np.diff(sets)
+    size_a, size_b = sizes[task.left], sizes[task.right]
+    undecided = decide_by_sets(
+        shared, size_a, size_b, located.n_tokens[task.left], located.n_tokens[task.right], task.config.verify
+    )
+    views: dict[int, View] = {}
+
+    def view(number: int) -> View:
+        if number not in views:
+            views[number] = View(
+                key[key_offsets[number] : key_offsets[number + 1]].tobytes(),
+                classes[class_offsets[number] : class_offsets[number + 1]].tobytes(),
+                title_tokens=task.title_keys[number].decode().split(),
+                source=task.sources[number],
+                date=task.dates[number],
+            )
+        return views[number]
+
+    rows = []
+    house = task.statistics.house
+    for p in np.flatnonzero(undecided).tolist():
+        left, right = int(task.left[p]), int(task.right[p])
+        overlap = Overlap(int(shared[p]), int(size_a[p]), int(size_b[p]))
+        scored = relate(view(left), view(right), overlap, house, task.config.verify)
+        if scored.relation == "unrelated":
+            continue
+        rows.append(
+            (
+                int(task.documents[left]), int(task.documents[right]), RELATIONS.index(scored.relation),
+                -1 if scored.fuller is None else scored.fuller,
+                round(scored.jaccard * _TEN_THOUSANDTHS), round(scored.containment * _TEN_THOUSANDTHS),
+                None if scored.ratio is None else round(scored.ratio * _TEN_THOUSANDTHS),
+                int(scored.features.get("extra", 0)), int(scored.features.get("foreign", 0)), scored.reason,
+            )
+        )  # fmt: skip
+    columns = list(zip(*rows, strict=True)) if rows else [[]] * len(VERDICTS)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, VERDICTS, strict=True)]
+    return pa.record_batch(arrays, schema=VERDICTS).replace_schema_metadata(
+        {"pairs": str(len(task.left)), "aligned": str(int(undecided.sum()))}
+    )
+
+
+def _gather(
+    located: Located, at: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Copy byte strings out of the spill files, one behind the other."""
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    target = np.empty(int(offsets[-1]) + 1, np.uint8)
+    for number, file in enumerate(located.files):
+        chosen = located.file == number
+        if chosen.any():
+            kernels.gather(_mapped(file), at[chosen], lengths[chosen], target, offsets[:-1][chosen])
+    return target, offsets
+
+
+@lru_cache(maxsize=64)
+def _mapped(file: str) -> NDArray[np.uint8]:
+    with Path(file).open("rb") as handle:
+        return np.frombuffer(mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+
+
+def forget_mapped() -> None:
+    """Let go of the spill files, so that their space is free once they are removed."""
+    _mapped.cache_clear()

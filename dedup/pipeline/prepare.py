@@ -1,0 +1,120 @@
+"""One batch of records as read → the same batch prepared: cleaned, keyed, sketched, without its raw text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dedup import flags as bits
+from dedup.config import Config
+from dedup.kernels.sketches import hash_lines, hash_values
+from dedup.normalise import clean_batch
+from dedup.normalise.key import make_keys, utf8_buffers
+from dedup.records import Removal
+from dedup.schema import prepared_schema
+from dedup.sketch import sketch
+
+# Under so many tokens a text is merged only when nearly equal: NEWS-like flashes differ by one name.
+SHORT_TOKENS = 30
+_DIGEST_BYTES = 16
+
+
+def prepare(records: pa.RecordBatch, config: Config) -> pa.RecordBatch:
+    """Prepare one batch of `schema.RECORDS`; return `schema.prepared_schema(num_perm)`, row for row.
+
+    Bad records pass through with empty keys, so that rows keep their places.
+    """
+    texts = records.column("text")
+    titles = records.column("title")
+    cleaned = clean_batch(texts, titles)
+    readable = pc.coalesce(cleaned.readable, texts)
+    keys, classes = make_keys(readable, cleaned.key_starts)
+    title_keys, _ = make_keys(titles)
+    sketches = sketch(keys, classes, config=config.sketch)
+    n_tokens = pc.binary_length(classes).cast(pa.int32())
+    bad = records.column("bad")
+    columns: dict[str, Any] = {
+        name: records.column(name) for name in ("id", "title", "source", "date", "url", "line", "offset", "length", "bad")
+    }
+    columns["flags"] = pa.array(_flags(records, cleaned.flags, n_tokens.to_numpy()))
+    columns["readable"] = cleaned.readable
+    columns["removed"] = _removals(cleaned.removed)
+    columns["digest"], columns["identity"] = _digests(records)
+    columns["id_hash"] = pa.array(_hashes(records.column("id")))
+    columns["key_digest"] = _digest_each(keys)
+    columns["key"], columns["classes"], columns["title_key"] = keys, classes, title_keys
+    columns["n_tokens"] = n_tokens
+    columns["signature"] = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(4 * config.sketch.num_perm), len(bad), [None, pa.py_buffer(sketches.signatures)]
+    )
+    columns["fingerprints"] = sketches.fingerprints
+    columns["lines"] = _lines(keys, classes)
+    schema = prepared_schema(config.sketch.num_perm)
+    return pa.record_batch([columns[field.name] for field in schema], schema=schema)
+
+
+def _flags(records: pa.RecordBatch, found: NDArray[np.uint32], n_tokens: NDArray[np.int32]) -> NDArray[np.uint32]:
+    flags = records.column("flags").to_numpy() | found
+    flags[n_tokens == 0] |= bits.EMPTY
+    flags[(n_tokens > 0) & (n_tokens < SHORT_TOKENS)] |= bits.SHORT
+    return flags
+
+
+def _removals(removed: Sequence[Sequence[Removal]]) -> pa.LargeBinaryArray:
+    return pa.array(
+        [
+            json.dumps([{"line": r.line, "rule": r.rule, "text": r.text} for r in rows]).encode() if rows else None
+            for rows in removed
+        ],
+        pa.large_binary(),
+    )
+
+
+def _digests(records: pa.RecordBatch) -> tuple[pa.Array, pa.Array]:
+    """Return the digest of each text, and of each text with its fields."""
+    digest = _digest_each(records.column("text"))
+    fields = [records.column(name) for name in ("id", "title", "source", "url")]
+    dates = records.column("date").to_numpy(zero_copy_only=False)
+    hashed = np.stack([_hashes(column) for column in fields] + [dates.astype("f8").view("u8")], axis=1)
+    raw = np.ascontiguousarray(hashed)
+    texts = digest.buffers()[1].to_pybytes()
+    size = _DIGEST_BYTES
+    identity = [
+        hashlib.blake2b(texts[row * size : (row + 1) * size] + raw[row].tobytes(), digest_size=size).digest()
+        for row in range(len(digest))
+    ]
+    return digest, pa.array(identity, pa.binary(size))
+
+
+def _digest_each(column: pa.Array) -> pa.Array:
+    """Return the first 16 bytes of each value's SHA-256; of the empty string for null."""
+    data, offsets = utf8_buffers(column)
+    view, ends = memoryview(data), offsets.tolist()
+    sha256 = hashlib.sha256
+    joined = b"".join(
+        [sha256(view[start:end]).digest()[:_DIGEST_BYTES] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    )
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(_DIGEST_BYTES), len(column), [None, pa.py_buffer(joined)])
+
+
+def _hashes(column: pa.Array) -> NDArray[np.uint64]:
+    data, offsets = utf8_buffers(column)
+    hashes = np.empty(len(column), np.uint64)
+    hash_values(data, offsets, hashes)
+    return hashes
+
+
+def _lines(keys: pa.LargeBinaryArray, classes: pa.LargeBinaryArray) -> pa.LargeListArray:
+    key, key_offsets = utf8_buffers(keys)
+    token_classes, class_offsets = utf8_buffers(classes)
+    lines = np.empty(len(token_classes) + 1, np.uint64)
+    offsets = np.zeros(len(keys) + 1, np.int64)
+    hash_lines(key, key_offsets, token_classes, class_offsets, np.uint8(bits.TOKEN_LINE_START), lines, offsets)
+    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(lines[: offsets[-1]].copy()))

@@ -1,0 +1,182 @@
+"""Prepared documents → what becomes of each. The order of the stages stands here, from top to bottom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dedup import flags as bits
+from dedup.candidates import Sketched, find_candidates, rank_documents
+from dedup.cluster import form_stars
+from dedup.config import Config
+from dedup.pipeline import settle
+from dedup.pipeline.collapse import Nodes, collapse
+from dedup.pipeline.corpus import Corpus
+from dedup.pipeline.judge import forget_mapped, judge, make_tasks
+from dedup.pipeline.progress import Progress, Step
+from dedup.pipeline.verdicts import Verdicts, drop_edges, read_verdicts
+from dedup.pipeline.workers import Crew
+from dedup.statistics import Statistics, learn
+
+
+@dataclass
+class Outcome:
+    """What became of every document, and the evidence.
+
+    ``keeper`` int64 (n_nodes,): the kept node of each; ``witness`` int64: the
+    verdict behind a drop, -1 when kept; ``story`` int64: the leading node of
+    the wider group; ``flags`` uint32 (n_docs,).
+    """
+
+    corpus: Corpus
+    nodes: Nodes
+    flags: NDArray[np.uint32]
+    verdicts: Verdicts
+    keeper: NDArray[np.int64]
+    witness: NDArray[np.int64]
+    story: NDArray[np.int64]
+    statistics: Statistics
+    preferences: dict[int, dict[str, object]]
+    counters: dict[str, int] = field(default_factory=dict)
+
+
+def resolve(
+    corpus: Corpus, config: Config, crew: Crew, progress: Progress, statistics: Statistics | None = None
+) -> Outcome:
+    """Decide about every document of a corpus.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    config : Config
+    crew : Crew
+        Runs the comparisons; the outcome is the same for any number of workers.
+    progress : Progress
+    statistics : Statistics, optional
+        Frozen statistics; learned from this corpus when absent.
+    """
+    counters = {"pairs_compared": 0, "pairs_aligned": 0}
+    flags = corpus.numbers("flags").copy()
+    _flag_duplicate_ids(corpus, flags)
+    with progress.stage("collapse"):
+        nodes = collapse(corpus, flags, config)
+        statistics = statistics or _learn(corpus, nodes, config)
+    with progress.stage("candidates"):
+        pairs = _candidates(corpus, nodes, config, crew.n_workers, counters)
+    with progress.stage("verify", total=len(pairs)) as step:
+        judged = _judge(corpus, nodes, pairs, statistics, config, crew, step, counters)
+    with progress.stage("cluster"):
+        verdicts = read_verdicts(judged, nodes.node_of)
+        order = _visiting_order(corpus, nodes, verdicts)
+        edges = drop_edges(verdicts, corpus.dates[nodes.first], config)
+        stars = form_stars(order, corpus.published[nodes.first], edges)
+    with progress.stage("canonical") as step:
+        challenge = settle.challenge(corpus, nodes, flags, stars, verdicts, edges, order, config)
+        if len(challenge.missing):
+            judged += _judge(corpus, nodes, challenge.missing, statistics, config, crew, step, counters)
+            verdicts = read_verdicts(judged, nodes.node_of)
+            edges = drop_edges(verdicts, corpus.dates[nodes.first], config)
+        settle.swap(stars, challenge, edges)
+        story = settle.stories(order, stars, verdicts)
+    forget_mapped()
+    return Outcome(
+        corpus, nodes, flags, verdicts, stars.keeper, stars.witness, story, statistics,
+        challenge.preferences, counters,
+    )  # fmt: skip
+
+
+def _flag_duplicate_ids(corpus: Corpus, flags: NDArray[np.uint32]) -> None:
+    """Flag records whose id stands on another text as well."""
+    ids = corpus.numbers("id_hash")
+    order = np.flatnonzero(ids != 0)
+    order = order[np.argsort(ids[order], kind="stable")]
+    if len(order) < 2:
+        return
+    digest = corpus.digests("digest")
+    same = ids[order[1:]] == ids[order[:-1]]
+    other_text = same & (digest[order[1:]] != digest[order[:-1]]).any(axis=1)
+    for place in np.flatnonzero(other_text):
+        flags[ids == ids[order[place]]] |= bits.DUPLICATE_ID
+
+
+def _learn(corpus: Corpus, nodes: Nodes, config: Config) -> Statistics:
+    """Learn house text from one document of each node: copied wire text must not pass for the house's own."""
+    lines, documents = [], []
+    chosen = np.zeros(corpus.n_docs, np.bool_)
+    chosen[nodes.first] = True
+    for batch, start in zip(corpus.batches, corpus.starts[:-1].tolist(), strict=True):
+        rows = np.flatnonzero(chosen[start : start + batch.num_rows])
+        column = batch.column("lines").take(pa.array(rows))
+        lines.append(column.flatten().to_numpy())
+        documents.append(np.repeat(rows + start, pc.list_value_length(column).to_numpy()))
+    if not lines:
+        return Statistics()
+    return learn(np.concatenate(lines), np.concatenate(documents), corpus.sources, config)
+
+
+def _candidates(
+    corpus: Corpus, nodes: Nodes, config: Config, workers: int, counters: dict[str, int]
+) -> NDArray[np.int64]:
+    """Return pairs of nodes, the fuller first, sorted by it; shape (n, 2)."""
+    active = np.flatnonzero(~nodes.alone)
+    active = active[np.argsort(nodes.first[active], kind="stable")]
+    documents = nodes.first[active]
+    signatures = np.empty((len(active), config.sketch.num_perm), np.uint32)
+    fingerprints, sizes = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+    bounds = np.searchsorted(documents, corpus.starts)
+    for number, batch in enumerate(corpus.batches):
+        begin, end = bounds[number], bounds[number + 1]
+        rows = documents[begin:end] - corpus.starts[number]
+        data = np.frombuffer(batch.column("signature").buffers()[1], np.uint32)
+        signatures[begin:end] = data.reshape(-1, config.sketch.num_perm)[rows]
+        column = batch.column("fingerprints").take(pa.array(rows))
+        fingerprints.append(column.flatten().to_numpy())
+        sizes.append(pc.list_value_length(column).to_numpy())
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64)
+    ranks = rank_documents(corpus.n_tokens[documents], corpus.digests("key_digest")[documents])
+    sketched = Sketched(signatures, np.concatenate(fingerprints), offsets, ranks)
+    found = find_candidates(sketched, config.candidates, workers=workers)
+    counters |= found.counters
+    pairs = active[found.pairs]
+    published = corpus.published[nodes.first]
+    pairs = pairs[~(published[pairs[:, 0]] & published[pairs[:, 1]])]
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def _judge(
+    corpus: Corpus,
+    nodes: Nodes,
+    pairs: NDArray[np.int64],
+    statistics: Statistics,
+    config: Config,
+    crew: Crew,
+    step: Step,
+    counters: dict[str, int],
+) -> list[pa.RecordBatch]:
+    """Judge pairs of nodes by their representatives."""
+    judged = []
+    for batch in crew.map(judge, make_tasks(corpus, nodes.first[pairs], statistics, config)):
+        compared = int(batch.schema.metadata[b"pairs"])
+        counters["pairs_compared"] += compared
+        counters["pairs_aligned"] += int(batch.schema.metadata[b"aligned"])
+        judged.append(batch)
+        step(compared)
+    return judged
+
+
+def _visiting_order(corpus: Corpus, nodes: Nodes, verdicts: Verdicts) -> NDArray[np.int64]:
+    """Order nodes: published before, then the fullest, ties by id and content.
+
+    Ids are compared only where there is something to compare with.
+    """
+    first = nodes.first
+    ids = np.zeros(len(first), np.int64)
+    paired = np.unique(np.concatenate([verdicts.a, verdicts.b]))
+    ids[paired] = corpus.id_ranks(first[paired])
+    identity = corpus.digests("identity")[first]
+    n_tokens = corpus.n_tokens[first].astype(np.int64)
+    return np.lexsort((identity[:, 1], identity[:, 0], ids, -n_tokens, ~corpus.published[first]))

@@ -1,0 +1,139 @@
+"""A temporary folder, and record batches kept in it instead of in memory.
+
+Batches are written by the process that made them and mapped, not read, by
+those that need them: the pages belong to the system's cache and can be given
+up under pressure.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+
+from dedup.errors import SystemFailure
+
+_PREFIX = "dedup-"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a batch stands: file, byte offset and length, and its number of rows."""
+
+    file: str
+    offset: int
+    length: int
+    n_rows: int
+
+
+class TemporaryFolder:
+    """A private folder that goes away with the run, also after an error.
+
+    A run that was killed leaves its folder behind; the next one in the same
+    place removes it, told by the lock that only a living run holds.
+    """
+
+    def __init__(self, parent: str | None) -> None:
+        root = Path(parent) if parent else Path(tempfile.gettempdir())
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned(root)
+            self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
+            self._lock = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+            _lock(self._lock)
+        except OSError as error:
+            raise SystemFailure(
+                f"cannot make a temporary folder: {error.strerror}",
+                where=str(root),
+                remedy="name another place with --temp",
+            ) from error
+
+    def __enter__(self) -> TemporaryFolder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._lock)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # no such locks on Windows: abandoned folders stay there
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_abandoned(root: Path) -> None:
+    for lock in root.glob(f"{_PREFIX}*/lock"):
+        try:
+            descriptor = os.open(lock, os.O_RDWR)
+        except OSError:
+            continue
+        try:
+            if _lock(descriptor):
+                shutil.rmtree(lock.parent, ignore_errors=True)
+        finally:
+            os.close(descriptor)
+
+
+class SpillFile:
+    """Append batches to a file of this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / f"batches-{os.getpid()}"
+        self._file = self._path.open("ab", buffering=0)
+
+    def append(self, batch: pa.RecordBatch) -> Place:
+        """Write one batch behind the others and return its place."""
+        data = memoryview(batch.serialize())
+        offset = self._file.tell()
+        try:
+            written = 0
+            while written < len(data):
+                written += self._file.write(data[written:]) or 0
+        except OSError as error:
+            raise SystemFailure(
+                f"cannot write to the temporary folder: {error.strerror}",
+                where=str(self._path.parent),
+                remedy="free some space or name another place with --temp",
+            ) from error
+        return Place(str(self._path), offset, len(data), batch.num_rows)
+
+
+class SpillReader:
+    """Map spilled batches; columns of the returned batches point into the mapped files."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._maps: dict[str, tuple[mmap.mmap, Any]] = {}
+
+    def read(self, place: Place) -> pa.RecordBatch:
+        """Return the batch at a place without copying it."""
+        buffer = self._map(place.file, place.offset + place.length)[1]
+        return pa.ipc.read_record_batch(buffer.slice(place.offset, place.length), self._schema)
+
+    def address(self, file: str) -> int:
+        """Return where in memory a file is mapped, for arithmetic with the addresses of columns."""
+        return int(self._maps[file][1].address)
+
+    def _map(self, file: str, size: int) -> tuple[mmap.mmap, Any]:
+        known = self._maps.get(file)
+        if known is None or len(known[0]) < size:
+            with Path(file).open("rb") as handle:
+                mapped = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+            known = self._maps[file] = (mapped, pa.py_buffer(mapped))
+        return known

@@ -1,0 +1,49 @@
+"""Which pairs their shingle sets decide, before any text is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup.config import VerifyConfig
+
+# A copy cut, reworded and wrapped in local matter still had a fifth of the shorter text's shingles.
+LEAST_CONTAINMENT = 0.12
+# Fewer shared shingles than this are a stock phrase; in texts that are hardly longer they can be all.
+LEAST_SHARED = 8
+
+
+def decide_by_sets(
+    shared: NDArray[Any],
+    size_a: NDArray[Any],
+    size_b: NDArray[Any],
+    n_tokens_a: NDArray[Any],
+    n_tokens_b: NDArray[Any],
+    config: VerifyConfig,
+) -> NDArray[np.bool_]:
+    """Tell which pairs to align; the others are unrelated.
+
+    Parameters
+    ----------
+    shared, size_a, size_b : numpy.ndarray of int, shape (n_pairs,)
+        Distinct shingles that both have, that a has, that b has.
+    n_tokens_a, n_tokens_b : numpy.ndarray of int, shape (n_pairs,)
+    config : VerifyConfig
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_pairs,)
+
+    Examples
+    --------
+    >>> shared, sizes, tokens = np.array([2, 90]), np.array([100, 100]), np.array([102, 102])
+    >>> decide_by_sets(shared, sizes, sizes, tokens, tokens, VerifyConfig()).tolist()
+    [False, True]
+    """
+    smaller = np.minimum(size_a, size_b)
+    least = np.minimum(LEAST_SHARED, np.maximum(1, smaller // 2))
+    containment = LEAST_CONTAINMENT / 2 if config.profile == "ocr" else LEAST_CONTAINMENT
+    undecided: NDArray[np.bool_] = (shared >= least) & (shared >= containment * smaller)
+    return undecided

@@ -1,0 +1,112 @@
+"""The two sides of a gap, less what both say in another form."""
+
+from __future__ import annotations
+
+from rapidfuzz.distance import Levenshtein
+
+from dedup.verify.facts import SCALES, fold, is_abbreviation, is_variant, number_of, same_amount
+from dedup.verify.view import View
+
+# Under the ocr profile: two readings of one passage agree in this share of their letters.
+OCR_LIKENESS = 0.6
+
+
+def cancel(a: View, b: View, left: list[int], right: list[int]) -> tuple[list[int], list[int], int]:
+    """Remove the tokens that both sides have in some form; return the rest and the number of misspelt names."""
+    tokens_a, tokens_b = a.tokens, b.tokens
+    words_a = [tokens_a[p] for p in left]
+    words_b = [tokens_b[p] for p in right]
+    # "women s" and "womens", "400 000" and "400000", words run together at a line's end.
+    if "".join(words_a) == "".join(words_b):
+        return [], [], 0
+    left, right = _without_same_digits(left, right, words_a, words_b)
+    left, right = _without_same_forms(left, right, tokens_a, tokens_b)
+    if left and right:
+        return _without_variants(left, right, tokens_a, tokens_b)
+    return left, right, 0
+
+
+def _without_same_digits(
+    left: list[int], right: list[int], words_a: list[str], words_b: list[str]
+) -> tuple[list[int], list[int]]:
+    """Remove all numbers if they are the same digits cut apart elsewhere: "4.2" and "4 2"."""
+    digits_a = [w.replace(".", "") for w in words_a]
+    digits_b = [w.replace(".", "") for w in words_b]
+    joined = "".join(w for w in digits_a if w.isdigit())
+    if not joined or joined != "".join(w for w in digits_b if w.isdigit()):
+        return left, right
+    return (
+        [p for p, w in zip(left, digits_a, strict=True) if not w.isdigit()],
+        [p for p, w in zip(right, digits_b, strict=True) if not w.isdigit()],
+    )
+
+
+def _without_same_forms(
+    left: list[int], right: list[int], tokens_a: list[str], tokens_b: list[str]
+) -> tuple[list[int], list[int]]:
+    forms: dict[str, list[int]] = {}
+    for p in right:
+        forms.setdefault(fold(tokens_b[p]), []).append(p)
+    rest: list[int] = []
+    gone: set[int] = set()
+    for p in left:
+        places = forms.get(fold(tokens_a[p]))
+        if places:
+            gone.add(places.pop(0))
+        else:
+            rest.append(p)
+    return rest, [p for p in right if p not in gone]
+
+
+def _without_variants(
+    left: list[int], right: list[int], tokens_a: list[str], tokens_b: list[str]
+) -> tuple[list[int], list[int], int]:
+    if len(left) * len(right) > 400:
+        return left, right, 0
+    rest: list[int] = []
+    right = list(right)
+    variants = 0
+    for p in left:
+        word = tokens_a[p]
+        for q in right:
+            other = tokens_b[q]
+            if is_variant(word, other) or is_abbreviation(word, other):
+                right.remove(q)
+                variants += 1
+                break
+        else:
+            rest.append(p)
+    return rest, right, variants
+
+
+def same_reading(a: View, b: View, left: list[int], right: list[int]) -> bool:
+    """Tell whether two sides of a gap are readings of one passage, letters taken for others by a scanner.
+
+    Numbers clean on both sides must agree: a scanner seldom turns one digit into another.
+    """
+    words_a = [a.tokens[p] for p in left]
+    words_b = [b.tokens[p] for p in right]
+    clean_a = {w for w in words_a if w.replace(".", "").isdigit()}
+    clean_b = {w for w in words_b if w.replace(".", "").isdigit()}
+    if clean_a - clean_b and clean_b - clean_a:
+        return False
+    return bool(Levenshtein.normalized_similarity("".join(words_a), "".join(words_b)) >= OCR_LIKENESS)
+
+
+def same_amounts(a: View, b: View, left: list[int], right: list[int]) -> tuple[list[int], list[int]]:
+    """Remove numbers that are one amount under different scales: 12.9 mln and 12,852,000."""
+    right = list(right)
+    rest: list[int] = []
+    for p in left:
+        for q in right:
+            if same_amount(_amount(a, p), _amount(b, q)):
+                right.remove(q)
+                break
+        else:
+            rest.append(p)
+    return rest, right
+
+
+def _amount(view: View, p: int) -> tuple[str, int]:
+    tokens = view.tokens
+    return number_of(tokens[p]), SCALES.get(tokens[p + 1], 1) if p + 1 < len(tokens) else 1

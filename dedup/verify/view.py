@@ -1,0 +1,162 @@
+"""One document as the verifier sees it: tokens, their classes, and what is derived from them on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup.kernels.sketches import hash_tokens
+from dedup.flags import TOKEN_CAPITAL, TOKEN_LINE_START, TOKEN_NUMBER, TOKEN_SENTENCE_START, TOKEN_UNSPACED
+from dedup.verify.facts import DIGITS, NOUN_CAPITAL_WORDS, number_of
+
+# A token's stand-in character: a code point past the surrogates, up to the end of Unicode.
+_FIRST_POINT = 0xE000
+_N_POINTS = np.uint64(0x110000 - _FIRST_POINT)
+_LINE_PRIME = np.uint64(0x9E3779B97F4A7C15)
+_CAPITAL_BITS = TOKEN_CAPITAL | TOKEN_SENTENCE_START
+# Above this share of capitals inside sentences a text is set in capitals or in headline style.
+_ALL_CAPITALS = 0.85
+
+
+class View:
+    """One document: key tokens, class bytes and the fields that help to judge it.
+
+    Parameters
+    ----------
+    key : bytes
+        UTF-8 tokens joined by single spaces.
+    classes : bytes
+        One byte per token, bits ``TOKEN_*`` of `dedup.schema`.
+    hashes : numpy.ndarray of uint64, shape (n_tokens,), optional
+        `dedup.kernels.sketches.hash_tokens` of the key; made on first use when absent.
+    title_tokens : sequence of str
+        The title's key tokens, empty when there is no title.
+    source : str, optional
+    date : int, optional
+        Microseconds since 1970-01-01 UTC.
+
+    Examples
+    --------
+    >>> view = View(b"toll rises to 12", bytes([6, 0, 0, 1]))
+    >>> view.tokens, sorted(view.numbers)
+    (['toll', 'rises', 'to', '12'], ['12'])
+    """
+
+    __slots__ = (
+        "_capitals", "_code", "_hashes", "_numbers", "_tokens", "_words",
+        "classes", "date", "key", "n_tokens", "source", "title_tokens",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        key: bytes,
+        classes: bytes,
+        *,
+        hashes: NDArray[np.uint64] | None = None,
+        title_tokens: Sequence[str] = (),
+        source: str | None = None,
+        date: int | None = None,
+    ) -> None:
+        self.key = key
+        self.classes = classes
+        self.n_tokens = len(classes)
+        self.title_tokens = title_tokens
+        self.source = source
+        self.date = date
+        self._hashes = hashes
+        self._tokens: list[str] | None = None
+        self._words: frozenset[str] | None = None
+        self._numbers: frozenset[str] | None = None
+        self._code: str | None = None
+        self._capitals: str | None = None
+
+    @property
+    def tokens(self) -> list[str]:
+        """The key's tokens."""
+        if self._tokens is None:
+            self._tokens = self.key.decode().split(" ") if self.key else []
+        return self._tokens
+
+    @property
+    def hashes(self) -> NDArray[np.uint64]:
+        """One 64-bit hash per token."""
+        if self._hashes is None:
+            self._hashes = np.empty(self.n_tokens, np.uint64)
+            hash_tokens(np.frombuffer(self.key, np.uint8), 0, len(self.key), self._hashes)
+        return self._hashes
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The distinct tokens."""
+        if self._words is None:
+            self._words = frozenset(self.tokens)
+        return self._words
+
+    @property
+    def numbers(self) -> frozenset[str]:
+        """The distinct numbers in digits, number words included."""
+        if self._numbers is None:
+            words = self.words
+            written = {self.tokens[p] for p, k in enumerate(self.classes) if k & TOKEN_NUMBER}
+            self._numbers = frozenset(map(number_of, written | (words & DIGITS.keys())))
+        return self._numbers
+
+    @property
+    def code(self) -> str:
+        """One character per token, so that alignment and look-up run over a string.
+
+        Two tokens of one text share a character once in about a million: whoever
+        reads equality off it checks the hashes.
+        """
+        if self._code is None:
+            points = (self.hashes % _N_POINTS).astype(np.uint32) + np.uint32(_FIRST_POINT)
+            self._code = points.astype("<u4").tobytes().decode("utf-32-le")
+        return self._code
+
+    @property
+    def capitals(self) -> str:
+        """What a capital inside a sentence tells: "names", "nouns" (German) or "nothing".
+
+        Nothing in texts without case, all in capitals or in headline style.
+        """
+        if self._capitals is None:
+            self._capitals = self._judge_capitals()
+        return self._capitals
+
+    def _judge_capitals(self) -> str:
+        classes = np.frombuffer(self.classes, np.uint8)
+        inside = (classes & (TOKEN_SENTENCE_START | TOKEN_NUMBER | TOKEN_UNSPACED)) == 0
+        n_inside = int(inside.sum())
+        n_capital = int((inside & ((classes & TOKEN_CAPITAL) != 0)).sum())
+        if n_capital == 0 or n_capital > _ALL_CAPITALS * n_inside:
+            return "nothing"
+        return "nouns" if len(NOUN_CAPITAL_WORDS & self.words) >= 3 else "names"
+
+
+def line_hashes(view: View) -> NDArray[np.uint64]:
+    """Return one hash per line of the text, uint64, shape (n_lines,), equal for equal lines.
+
+    Examples
+    --------
+    >>> two = View(b"read more read more", bytes([14, 0, 14, 0]))
+    >>> first, second = line_hashes(two)
+    >>> bool(first == second)
+    True
+    """
+    starts = line_starts(view)
+    if not len(starts):
+        return np.zeros(0, np.uint64)
+    place = np.arange(view.n_tokens) - np.repeat(starts, np.diff(np.append(starts, view.n_tokens)))
+    # Each token is weighed by its place in the line, so that order counts.
+    weights = (place.astype(np.uint64) * np.uint64(2) + np.uint64(1)) * _LINE_PRIME
+    return np.add.reduceat(view.hashes * weights, starts)
+
+
+def line_starts(view: View) -> NDArray[np.int64]:
+    """Return the positions of the first tokens of lines, int64; the text's first token is one."""
+    starts = np.flatnonzero(np.frombuffer(view.classes, np.uint8) & TOKEN_LINE_START)
+    if view.n_tokens and (not len(starts) or starts[0]):
+        starts = np.insert(starts, 0, 0)
+    return starts
