@@ -142,9 +142,9 @@ def buckets(signatures: Signatures, bands: int, rows: int) -> Iterator[npt.NDArr
         keys = np.ascontiguousarray(signatures[usable, band * rows : (band + 1) * rows])
         order = np.lexsort(keys.T)
         changed = (keys[order[1:]] != keys[order[:-1]]).any(axis=1)
-        for members in np.split(order, np.flatnonzero(changed) + 1):
-            if len(members) > 1:
-                yield np.sort(usable[members])
+        edges = np.flatnonzero(np.concatenate([[True], changed, [True]]))
+        for place in np.flatnonzero(np.diff(edges) > 1):
+            yield np.sort(usable[order[edges[place] : edges[place + 1]]])
 
 
 def cluster(signatures: Signatures, sets: list[Words64], baseline: Baseline) -> npt.NDArray[np.int64]:

@@ -66,21 +66,24 @@ def plant(documents: list[Document], kinds: Iterable[Kind], *, n: int, seed: int
     pool = Pool(documents, seed=seed)
     originals = _lonely(documents)
     random.Random(f"originals:{seed}").shuffle(originals)
+    unspaced = {original.id for original in originals if is_unspaced(original.text)}
     n_used: Counter[Any] = Counter()
     planted: list[Planted] = []
     for kind in kinds:
-        taken = 0
+        taken: set[Any] = set()
         for run in range(4):
             for original in originals:
-                if taken == n:
+                if len(taken) == n:
                     break
-                if n_used[original.id] != run or (kind.spaced and is_unspaced(original.text)):
+                if n_used[original.id] != run or original.id in taken:
+                    continue
+                if kind.spaced and original.id in unspaced:
                     continue
                 rng = random.Random(f"{seed}:{kind.name}:{original.id}")
                 copy = kind.make(original, pool, rng)
                 if copy is None:
                     continue
-                taken += 1
+                taken.add(original.id)
                 n_used[original.id] += 1
                 planted.append(_planted(kind, original, copy, number=len(planted), run=run))
     return planted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -97,6 +97,7 @@ class Decision:
     reason: str | None = None
     preferences: Mapping[str, Any] | None = None
     stands_for: tuple[Mapping[str, Any], ...] = ()
+    stands_for_count: int = 0
     supersedes: Any = None
     links: tuple[Link, ...] = ()
     flags: tuple[str, ...] = ()
@@ -112,3 +113,43 @@ class Cluster:
     id: Any
     kept: Any
     dropped: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What `dedup.deduplicate` returns.
+
+    Attributes
+    ----------
+    kept, dropped : sequence of mappings
+        The records; kept ones with their cleaned text, dropped ones as they came.
+    clusters : tuple of Cluster
+        Those with more than one record, the largest first.
+    decisions : tuple of Decision
+        One per record, in the order given.
+    rejected : tuple of (int, str)
+        Position and reason of records that could not be used.
+    counts : mapping
+        in, kept, dropped, rejected.
+    digest : str
+        Order-free digest of the decisions: equal for two runs that decided alike.
+    """
+
+    kept: Sequence[Mapping[str, Any]]
+    dropped: Sequence[Mapping[str, Any]]
+    clusters: tuple[Cluster, ...]
+    decisions: tuple[Decision, ...]
+    rejected: tuple[tuple[int, str], ...]
+    counts: Mapping[str, int]
+    digest: str
+    table: Any = None  # the kept records as an Arrow table, where a table came in
+
+    def to_arrow(self) -> Any:
+        """Return the kept records as a `pyarrow.Table`; a table's or frame's own schema where one came in."""
+        import pyarrow as pa
+
+        return self.table if self.table is not None else pa.Table.from_pylist([dict(r) for r in self.kept])
+
+    def to_pandas(self) -> Any:
+        """Return the kept records as a `pandas.DataFrame`."""
+        return self.to_arrow().to_pandas()

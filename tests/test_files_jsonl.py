@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import re
 import sys
 import types
 
@@ -83,7 +84,7 @@ def test_a_byte_order_mark_is_skipped_and_counts_in_the_offset(tmp_path):
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
 def test_utf16_is_refused_with_a_remedy(tmp_path, encoding):
     mark = "\ufeff" if encoding == "utf-16-be" else ""
-    with pytest.raises(DataError, match="UTF-16.*iconv"):
+    with pytest.raises(DataError, match=r"UTF-16.*iconv"):
         read_bytes(tmp_path, (mark + '{"text":"a"}').encode(encoding))
 
 
@@ -167,7 +168,9 @@ def test_one_field_may_hold_text_and_title(tmp_path):
     assert (row["text"], row["title"]) == ("a", "a")
 
 
-@pytest.mark.parametrize(("value", "expected"), [("5", "5"), ("1.5", "1.5"), ("true", None), ("[1]", None), ("null", None)])
+@pytest.mark.parametrize(
+    ("value", "expected"), [("5", "5"), ("1.5", "1.5"), ("true", None), ("[1]", None), ("null", None)]
+)
 def test_labels_take_numbers_and_ignore_the_rest(tmp_path, value, expected):
     row = one(tmp_path, f'{{"text":"a","title":{value},"source":{value}}}'.encode())
     assert (row["title"], row["source"], row["bad"]) == (expected, expected, None)
@@ -196,7 +199,10 @@ def test_nul_is_kept_and_flagged(tmp_path):
 
 
 def test_an_unparseable_date_is_flagged_and_an_absent_one_is_not(tmp_path):
-    rows = read_bytes(tmp_path, b'{"text":"a","date":"soon"}\n{"text":"a","date":null}\n{"text":"a","date":""}\n{"text":"a"}\n')
+    rows = read_bytes(
+        tmp_path,
+        b'{"text":"a","date":"soon"}\n{"text":"a","date":null}\n{"text":"a","date":""}\n{"text":"a"}\n',
+    )
     assert [row["flags"] for row in rows] == [FLAGS["date_unparseable"], 0, 0, 0]
     assert {row["date"] for row in rows} == {None}
 
@@ -274,10 +280,14 @@ def test_good_records_are_those_that_json_reads_with_a_text(tmp_path_factory, li
         except ValueError:
             assert row["bad"]
             continue
-        good = isinstance(value, dict) and isinstance(value.get("text"), str) and not isinstance(value.get("id"), (list, dict))
+        good = (
+            isinstance(value, dict)
+            and isinstance(value.get("text"), str)
+            and not isinstance(value.get("id"), (list, dict))
+        )
         assert (row["bad"] is None) == good
         if good:
-            assert row["text"] == value["text"].encode("utf-8", "surrogatepass").decode("utf-8", "replace").replace("\ufffd\ufffd\ufffd", "\ufffd") or "\ufffd" in row["text"]
+            assert row["text"] == re.sub("[\ud800-\udfff]", "\ufffd", value["text"])
 
 
 PLAIN = b"".join(b'{"text":"number %d of the many that are here"}\n' % n for n in range(3000))
@@ -427,14 +437,16 @@ def test_a_file_that_grows_while_it_is_read_is_a_failure(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_bytes(PLAIN)
     (source,) = find_inputs([str(path)])
+    chunks = source.chunks(1000)
+    next(chunks)
+    with path.open("ab") as file:
+        file.write(b"\n")
     with pytest.raises(SystemFailure, match="input changed"):
-        for _ in source.chunks(1000):
-            with path.open("ab") as file:
-                file.write(b"\n")
+        list(chunks)
 
 
 def test_a_json_array_file_gets_a_remedy(tmp_path):
-    with pytest.raises(DataError, match="JSON array.*jq"):
+    with pytest.raises(DataError, match=r"JSON array.*jq"):
         read_bytes(tmp_path, b'[\n{"text":"a"}\n]', "a.json")
 
 

@@ -80,7 +80,9 @@ def case_faults(case):
         if name not in texts or not checks or checks.keys() - CHECKS:
             faults.append(f"readable {name}: no such document or check")
     for name in ("same_key", "different_key"):
-        faults += [f"{name} {two}" for two in expect.get(name, []) if len(two) != 2 or set(two) - texts.keys()]
+        faults += [
+            f"{name} {two}" for two in expect.get(name, []) if len(two) != 2 or set(two) - texts.keys()
+        ]
     return faults
 
 
@@ -162,7 +164,13 @@ def test_a_wrong_truth_is_seen(row, change, fault):
 def test_a_wrong_case_is_seen(change, fault):
     pair = {"a": "a", "b": "b", "relation": ["exact"], "drop": True, "keep": None}
     documents = [{"id": "a", "text": "one"}, {"id": "b", "text": "two"}]
-    case = {"label": "l", "comment": "c", "profile": "news", "documents": documents, "expect": {"pairs": [pair]}}
+    case = {
+        "label": "l",
+        "comment": "c",
+        "profile": "news",
+        "documents": documents,
+        "expect": {"pairs": [pair]},
+    }
     assert case_faults(case) == []
     pair |= change
     assert any(fault in line for line in case_faults(case))

@@ -11,8 +11,10 @@ import pyarrow as pa
 
 from dedup.files.atomic import AtomicFile
 from dedup.files.chunks import Chunk, Fields, Source
+from dedup.files.columnar import replace_texts
 from dedup.files.inputs import check_distinct, find_inputs
-from dedup.files.naming import FIELD_NAMES, resolve_fields
+from dedup.files.naming import FIELD_NAMES, choose_fields, resolve_fields
+from dedup.files.objects import parse_objects
 from dedup.files.outputs import open_writer
 from dedup.files.rejects import RejectsWriter, RowsWriter, write_rows
 from dedup.files.writers import ANNOTATIONS, Writer
@@ -28,9 +30,12 @@ __all__ = [
     "Source",
     "Writer",
     "check_distinct",
+    "choose_fields",
     "find_inputs",
     "open_writer",
     "parse",
+    "parse_objects",
+    "replace_texts",
     "resolve_fields",
     "write_rows",
 ]

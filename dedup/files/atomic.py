@@ -91,6 +91,7 @@ class AtomicFile:
         self._no_overwrite = no_overwrite
         self._temporary: Path | None = None
         self._published = False
+        self._failure: DedupError | None = None
         self._is_stdout = path in STANDARD_OUTPUT
         try:
             self._file: BinaryIO = self._open(spool_dir)
@@ -134,12 +135,15 @@ class AtomicFile:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise write_failure(self.path, error) from error
+            self._failure = write_failure(self.path, error)
+            raise self._failure from error
 
     def close(self) -> str:
         """Sync and close the temporary file; return the SHA-256 of its bytes. Nothing is published yet."""
         if self.sha256 is not None:
             return self.sha256
+        if self._failure is not None:
+            raise self._failure
         try:
             self._file.flush()
             if self._temporary is not None:
@@ -150,7 +154,8 @@ class AtomicFile:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise write_failure(self.path, error) from error
+            self._failure = write_failure(self.path, error)
+            raise self._failure from error
         self.sha256 = self._hash.hexdigest()
         return self.sha256
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 
 from dedup.files.atomic import AtomicFile, AtomicFolder
 from dedup.files.chunks import Chunk, Fields
-from dedup.files.columnar import replace_texts
+from dedup.files.columnar import replace_texts, select_rows
 from dedup.files.rows import encode_json
 from dedup.files.textfolder import replace_content
 from dedup.files.writers import ANNOTATIONS, Annotations, NewText, Writer
@@ -32,7 +33,8 @@ class ColumnarWriter(Writer):
         self._schema = source.columns
         for field in _annotation_fields() if annotate else ():
             self._schema = self._schema.append(field)
-        self._sink = pa.PythonFile(_Sink(target), mode="w")
+        self._handle = _Sink(target)
+        self._sink = pa.PythonFile(self._handle, mode="w")
         self._writer: Any
         if format == "parquet":
             self._writer = pq.ParquetWriter(
@@ -59,11 +61,10 @@ class ColumnarWriter(Writer):
             rows = [annotations[row] for row in range(len(keep))]
             added = [_annotation_column(field, rows) for field in _annotation_fields()]
             batch = pa.RecordBatch.from_arrays([*batch.columns, *added], schema=self._schema)
-        if not keep.all():
-            batch = batch.filter(pa.array(keep))
-        self._held.append(batch.replace_schema_metadata(self._schema.metadata))
-        self._held_rows += batch.num_rows
-        self._held_bytes += batch.nbytes
+        for part in select_rows(batch, keep):
+            self._held.append(part.replace_schema_metadata(self._schema.metadata))
+            self._held_rows += part.num_rows
+            self._held_bytes += part.nbytes
         if self._held_rows >= _ROW_GROUP_ROWS or self._held_bytes >= _ROW_GROUP_BYTES:
             self._flush()
 
@@ -78,7 +79,10 @@ class ColumnarWriter(Writer):
 
     def abort(self) -> None:
         """Remove what was not published."""
-        # Closing the Arrow writers would write a footer to a file that is going away.
+        # Arrow's writers write a footer when they are closed or collected; the file is going away.
+        self._handle.discarding = True
+        with contextlib.suppress(pa.ArrowException, OSError):
+            self._writer.close()
         self._target.abort()
 
 
@@ -86,12 +90,14 @@ class _Sink:
     """What Arrow needs of a file to write to it."""
 
     closed = False
+    discarding = False
 
     def __init__(self, target: AtomicFile) -> None:
         self._target = target
 
     def write(self, data: Any) -> int:
-        self._target.write(data)
+        if not self.discarding:
+            self._target.write(data)
         return len(data)
 
     def tell(self) -> int:

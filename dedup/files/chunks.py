@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,17 @@ class Fields:
         """
         found = (self.text, self.id, self.title, self.source, self.date, self.url)
         return list(dict.fromkeys(name for name in found if name is not None))
+
+
+    def describe(self) -> str:
+        """Return what was found, in one line.
+
+        Examples
+        --------
+        >>> Fields(text="body", id="guid").describe()
+        'text=body, id=guid'
+        """
+        return ", ".join(f"{role}={name}" for role, name in asdict(self).items() if name is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -356,6 +356,17 @@ def row_objects(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
+def select_rows(batch: pa.RecordBatch, keep: Any) -> list[pa.RecordBatch]:
+    """Return the wanted rows, in one batch or, for types that Arrow can't filter, in slices."""
+    if keep.all():
+        return [batch]
+    try:
+        return [batch.filter(pa.array(keep))]
+    except pa.ArrowNotImplementedError:
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], keep, [False])).astype(np.int8))).tolist()
+        return [batch.slice(start, end - start) for start, end in zip(edges[::2], edges[1::2], strict=True)]
+
+
 def replace_texts(batch: pa.RecordBatch, name: str, new_text: dict[int, str]) -> pa.RecordBatch:
     """Return the batch with other texts in some rows; the column keeps its type."""
     place = batch.schema.get_field_index(name)

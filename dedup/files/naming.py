@@ -39,23 +39,39 @@ def resolve_fields(sources: Sequence[Source], config: ReadConfig) -> Fields:
     union = list(dict.fromkeys(name for _, names in described for name in names))
     if not union:
         union = ["id", "text"]
-    chosen = {role: _choose(role, getattr(config, role), union) for role in FIELD_NAMES}
-    text = chosen["text"]
-    if text is None:
-        raise UsageError(
-            "found no field that holds the text", where=_listed(union), remedy="name it with --text FIELD"
-        )
+    fields = choose_fields(union, config)
     for source, names in described:
-        if text not in names:
+        if fields.text not in names:
             raise UsageError(
-                f"no field {text!r} for the text in {source.name}",
+                f"no field {fields.text!r} for the text in {source.name}",
                 where=_listed(names),
                 remedy="name one that all inputs have",
             )
-    fields = Fields(text, chosen["id"], chosen["title"], chosen["source"], chosen["date"], chosen["url"])
     for source in sources:
         source.use_fields(fields)
     return fields
+
+
+def choose_fields(names: Sequence[str], config: ReadConfig) -> Fields:
+    """Choose the field for each purpose among the names there are.
+
+    Raises
+    ------
+    UsageError
+        If a named field is not there, or none holds the text.
+
+    Examples
+    --------
+    >>> choose_fields(["guid", "headline", "body"], ReadConfig())
+    Fields(text='body', id='guid', title='headline', source=None, date=None, url=None)
+    """
+    chosen = {role: _choose(role, getattr(config, role), list(names)) for role in FIELD_NAMES}
+    text = chosen["text"]
+    if text is None:
+        raise UsageError(
+            "found no field that holds the text", where=_listed(names), remedy="name it with --text FIELD"
+        )
+    return Fields(text, chosen["id"], chosen["title"], chosen["source"], chosen["date"], chosen["url"])
 
 
 def _choose(role: str, named: str | None, names: list[str]) -> str | None:

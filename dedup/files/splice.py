@@ -8,12 +8,11 @@ from collections.abc import Mapping
 
 from dedup.files.rows import encode_json
 
-_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_SPACE = rb"[ \t\r\n]*+"
-_KEY = re.compile(_SPACE + rb"(" + _STRING + rb")" + _SPACE + rb":" + _SPACE, re.DOTALL)
-_VALUE = re.compile(rb"(" + _STRING + rb')|([\[{])|[^\s,}\]"\[{]++', re.DOTALL)
-_NEXT = re.compile(_SPACE + rb"([,}])")
-_NESTED = re.compile(_STRING + rb"|[\[\]{}]", re.DOTALL)
+_SPACE = re.compile(rb"[ \t\r\n]*+")
+_COLON = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+")
+_SCALAR = re.compile(rb"[^\s,}\]]++")
+_MARK = re.compile(rb'["\[\]{}]')
+_QUOTE, _BACKSLASH, _COMMA = b'"\\,'
 
 
 def find_value(line: bytes, name: str) -> tuple[int, int]:
@@ -39,38 +38,56 @@ def find_value(line: bytes, name: str) -> tuple[int, int]:
     (b'"b"', 39)
     """
     plain = b'"' + name.encode() + b'"'
-    position = line.index(b"{") + 1
+    position = _after(_SPACE, line, line.index(b"{") + 1)
     span: tuple[int, int] | None = None
-    while key := _KEY.match(line, position):
-        start, end = _value_span(line, key.end())
-        token = key.group(1)
+    while line[position] == _QUOTE:
+        key_end = _string_end(line, position)
+        token = line[position:key_end]
+        start = _after(_COLON, line, key_end)
+        end = _value_end(line, start)
         if token == plain or (b"\\" in token and json.loads(token) == name):
             span = (start, end)
-        following = _NEXT.match(line, end)
-        if following is None or following.group(1) == b"}":
+        position = _after(_SPACE, line, end)
+        if line[position] != _COMMA:
             break
-        position = following.end()
+        position = _after(_SPACE, line, position + 1)
     if span is None:
         raise KeyError(name)
     return span
 
 
-def _value_span(line: bytes, start: int) -> tuple[int, int]:
-    value = _VALUE.match(line, start)
-    if value is None:
-        raise KeyError(f"no value at byte {start}")
-    if value.group(2) is None:
-        return value.span()
-    depth = 0
-    for token in _NESTED.finditer(line, start):
-        first = line[token.start()]
-        if first in b"[{":
-            depth += 1
-        elif first in b"]}":
-            depth -= 1
-            if depth == 0:
-                return start, token.end()
-    raise KeyError(f"unclosed value at byte {start}")
+def _after(pattern: re.Pattern[bytes], line: bytes, position: int) -> int:
+    found = pattern.match(line, position)
+    if found is None:
+        raise ValueError(f"not a JSON object at byte {position + 1}")
+    return found.end()
+
+
+def _string_end(line: bytes, start: int) -> int:
+    """Return where the string that begins at ``start`` ends; a pattern takes five times as long."""
+    end = start
+    while True:
+        end = line.index(b'"', end + 1)
+        before = end - 1
+        while line[before] == _BACKSLASH:
+            before -= 1
+        if (end - before) % 2:
+            return end + 1
+
+
+def _value_end(line: bytes, start: int) -> int:
+    if line[start] == _QUOTE:
+        return _string_end(line, start)
+    if line[start] not in b"[{":
+        return _after(_SCALAR, line, start)
+    depth, position = 0, start
+    while found := _MARK.search(line, position):
+        mark = line[found.start()]
+        position = _string_end(line, found.start()) if mark == _QUOTE else found.end()
+        depth += (mark in b"[{") - (mark in b"]}")
+        if depth == 0:
+            return position
+    raise ValueError(f"unclosed value at byte {start + 1}")
 
 
 def splice_text(line: bytes, name: str, text: str) -> bytes:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from dedup.files.atomic import AtomicFile, AtomicFolder
 from dedup.files.chunks import Chunk, Fields
-from dedup.files.columnar import row_objects
+from dedup.files.columnar import row_objects, select_rows
 from dedup.files.compression import compressor
 from dedup.files.delimited import add_cells, read_cells, splice_cell
 from dedup.files.rows import encode_json
@@ -236,7 +236,10 @@ def _objects(chunk: Chunk, records: pa.RecordBatch, rows: list[int]) -> Iterator
                 "text": decode_text(payload.column("content")[row].as_py()),
             }
     else:
-        yield from row_objects(payload.take(pa.array(rows, pa.int64())))
+        keep = np.zeros(payload.num_rows, dtype=bool)
+        keep[rows] = True
+        for batch in select_rows(payload, keep):
+            yield from row_objects(batch)
 
 
 class DelimitedWriter(LineWriter):

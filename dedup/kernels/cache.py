@@ -45,6 +45,14 @@ def cache_folder() -> Path | None:
     return None
 
 
+def announce_compilation(*, quiet: bool) -> None:
+    """Say on stderr that kernels will be compiled, where none has been yet."""
+    if _CACHE and not quiet:
+        folder = cache_folder()
+        if folder is not None and not any(folder.rglob("*.nbi")):
+            sys.stderr.write("dedup: compiling kernels once, this takes a few seconds\n")
+
+
 def _configure() -> bool:
     """Point Numba at the private folder before its first import of a kernel; tell whether there is one."""
     global _announced  # noqa: PLW0603  (one line per process, not per kernel)

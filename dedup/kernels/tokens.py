@@ -101,9 +101,25 @@ def write_keys(
                 # 1,200 and 1.200 → 1200; 1.5 and 1,5 → 1.5; a list "3, 4" is two tokens.
                 run = 0
                 ahead = at + step
-                while ahead < end and data[ahead] >= 48 and data[ahead] <= 57 and run < 4:
+                while ahead < end and run < 4:
+                    digit = np.int64(data[ahead])
+                    width = 1
+                    if digit >= 0xF0:
+                        break
+                    if digit >= 0xE0:
+                        width = 3
+                        digit = (
+                            ((digit & 0x0F) << 12)
+                            | ((np.int64(data[ahead + 1]) & 0x3F) << 6)
+                            | (data[ahead + 2] & 0x3F)
+                        )
+                    elif digit >= 0xC0:
+                        width = 2
+                        digit = ((digit & 0x1F) << 6) | (np.int64(data[ahead + 1]) & 0x3F)
+                    if np.int64(kinds[digit]) & 15 != DIGIT:
+                        break
                     run += 1
-                    ahead += 1
+                    ahead += width
                 if run == 3 and group <= 3:
                     at += step
                     group = 0

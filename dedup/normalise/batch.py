@@ -35,7 +35,7 @@ class CleanedBatch:
 
 
 def clean_batch(texts: pa.LargeStringArray, titles: pa.LargeStringArray | None = None) -> CleanedBatch:
-    """Clean a column of texts; null texts stay null and get no flag.
+    r"""Clean a column of texts; null texts stay null and get no flag.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def clean_batch(texts: pa.LargeStringArray, titles: pa.LargeStringArray | None =
 
     Examples
     --------
-    >>> batch = clean_batch(pa.array(["Clean.", "Not\\u00a0clean."], pa.large_string()))
+    >>> batch = clean_batch(pa.array(["Clean.", "Not\u00a0clean."], pa.large_string()))
     >>> batch.readable.to_pylist()
     [None, 'Not clean.']
     """

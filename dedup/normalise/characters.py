@@ -21,7 +21,7 @@ _SUSPECT = re.compile(
 )
 # What is left of "â€”" and its kin when the continuation bytes were dropped as controls.
 _BROKEN_DASH = re.compile(r"(?<!\w)â(?:€|(?!\w))")
-_LINE_END = re.compile("[\u2028\u2029\x85]")
+_LINE_ENDS = "\u2028\u2029\x85"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # C0 and C1 without tab and line feed, zero-width and bidirectional controls, byte order mark, soft hyphen,
 # annotation and object marks, two noncharacters that byte swaps leave behind.
@@ -51,8 +51,10 @@ def unify_line_ends(text: str) -> str:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\x0b" in text or "\x0c" in text:
         text = text.replace("\x0b", "\n").replace("\x0c", "\n")
-    if not text.isascii() and _LINE_END.search(text):
-        text = _LINE_END.sub("\n", text)
+    if not text.isascii():
+        for end in _LINE_ENDS:
+            if end in text:
+                text = text.replace(end, "\n")
     return text
 
 
@@ -127,7 +129,8 @@ def drop_invisible(text: str) -> tuple[str, int]:
     ('10 000 euros', 0)
     """
     # `isprintable` is false for just the separators and the controls, and ten times as fast as a search.
-    if text.replace("\n", "").replace("\t", "").isprintable():
+    shown = text.replace("\n", "")
+    if shown.isprintable() or ("\t" in shown and shown.replace("\t", "").isprintable()):
         return text, 0
     found = flags.SUSPECT_CHARACTERS if "\0" in text else 0
     if not text.isascii():

@@ -40,7 +40,7 @@ class Cleaned:
 
 
 def clean(text: str, *, title: str | None = None) -> Cleaned:
-    """Clean a text for reading: characters repaired, repeated headline and furniture gone, wording untouched.
+    r"""Clean a text for reading: characters repaired, repeated headline and furniture gone, no word changed.
 
     Cleaning a cleaned text changes nothing. A text whose entities or lines do not settle is left as it
     came, flagged as unsettled.
@@ -55,7 +55,7 @@ def clean(text: str, *, title: str | None = None) -> Cleaned:
     Examples
     --------
     >>> body = "They met in the old town hall on Tuesday and signed it before the cameras."
-    >>> cleaned = clean("Ministers sign treaty\\r\\nMinisters sign treaty\\r\\n\\r\\n" + body)
+    >>> cleaned = clean("Ministers sign treaty\r\nMinisters sign treaty\r\n\r\n" + body)
     >>> cleaned.readable.count("Ministers"), cleaned.removed
     (1, (Removal(line=2, rule='headline', text='Ministers sign treaty'),))
     """
@@ -118,7 +118,7 @@ def _tidy_lines(text: str, numbers: list[int] | None) -> tuple[list[str], list[i
     if "\n\n\n" not in text and lines[0] and lines[-1]:
         return lines, numbers
     previous = False
-    kept = []
+    kept: list[int] = []
     for index, line in enumerate(lines):
         blank = not line
         if not (blank and (previous or not kept)):
@@ -146,6 +146,8 @@ def _drop_lines(
         numbers = numbers if numbers is not None else list(range(len(lines)))
         removed += [Removal(numbers[index] + 1, rule, lines[index]) for index, rule in furniture.items()]
         kept = [index for index in range(len(lines)) if index not in furniture]
+        while not lines[kept[-1]]:
+            kept.pop()
         lines, numbers = [lines[index] for index in kept], [numbers[index] for index in kept]
     return lines, numbers
 

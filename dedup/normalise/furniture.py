@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from dedup.normalise.lines import count_unspaced, ends_sentence, is_prose
 from dedup.normalise.patterns import FURNITURE, SIGN_OFFS
+from dedup.normalise.starts import literal_starts
 
 _LONGEST = 130  # characters; 15 words are seldom more
 _WORDS = 15
@@ -16,7 +17,9 @@ _LEAST_LEFT = 25  # words that must be left where no prose line is
 _SIGNS = " \t*•|>»›→►▶▸▼↓·=~_[]{}()<«-–—#\"“”'‘’"
 _TRAILING = _SIGNS + ".:!…："
 _END_SIGNS = "#-–—("
-_END_MARK = re.compile(r"(?:#\s?){2,5}|-{1,2}\s?30\s?-{1,2}|[-–—(]{1,2}\s?(?:ends?|more|fim|fin|ende)\s?[-–—)]{1,2}")
+_END_MARK = re.compile(
+    r"(?:#\s?){2,5}|-{1,2}\s?30\s?-{1,2}|[-–—(]{1,2}\s?(?:ends?|more|fim|fin|ende)\s?[-–—)]{1,2}"
+)
 # How a link's line goes on: anything, but told apart from a sentence by its end. No other group captures.
 _OPEN = r"(.{2,110})"
 _LINK = r"([^,;]{2,60})"
@@ -46,11 +49,11 @@ def find_furniture(lines: Sequence[str]) -> dict[int, str]:
     >>> find_furniture([body, "Read more about the treaty, he said.", "", "Read more: Who signed the treaty"])
     {3: 'read_more'}
     """
-    matches: dict[int, str] = {}
-    for index, line in enumerate(lines):
-        if 0 < len(line) <= _LONGEST and (rule := furniture_rule(line)) and not _runs_on(lines, index, matches):
-            matches[index] = rule
-    found = _in_place(lines, matches) if matches else {}
+    surviving = [index for index, line in enumerate(lines) if line]
+    if _any_matches(lines, surviving):
+        found = _in_place(lines, _match_all(lines, surviving), surviving)
+    else:
+        found = {}
     if _signs_off(lines):
         found[len(lines) - 1] = "agency"
     if not found:
@@ -70,7 +73,7 @@ def furniture_rule(line: str) -> str | None:
         return "end_mark"
     start = line.lstrip(_SIGNS)[:3].replace("İ", "i").casefold()
     patterns = _BY_START.get(start)
-    if patterns is None and not start.isalpha() or not start.isascii():
+    if (patterns is None and not start.isalpha()) or not start.isascii():
         patterns = patterns or _BY_START.get(start[:2]) or _BY_START.get(start[:1])
     if patterns is None or not _short(line):
         return None
@@ -97,8 +100,27 @@ def _short(line: str) -> bool:
     return len(line.split()) <= _WORDS and count_unspaced(line) <= _UNSPACED
 
 
-def _in_place(lines: Sequence[str], matches: dict[int, str]) -> dict[int, str]:
-    surviving = [index for index, line in enumerate(lines) if line]
+def _any_matches(lines: Sequence[str], surviving: Sequence[int]) -> bool:
+    """Tell whether any line matches where the search begins: at an edge, or after a blank line."""
+    fifth = -(-len(surviving) // 5)
+    for place, index in enumerate(surviving):
+        if (place < fifth or place >= len(surviving) - fifth or not lines[index - 1]) and (
+            len(line := lines[index]) <= _LONGEST and furniture_rule(line)
+        ):
+            return True
+    return False
+
+
+def _match_all(lines: Sequence[str], surviving: Sequence[int]) -> dict[int, str]:
+    matches: dict[int, str] = {}
+    for index in surviving:
+        line = lines[index]
+        if len(line) <= _LONGEST and (rule := furniture_rule(line)) and not _runs_on(lines, index, matches):
+            matches[index] = rule
+    return matches
+
+
+def _in_place(lines: Sequence[str], matches: dict[int, str], surviving: list[int]) -> dict[int, str]:
     found: dict[int, str] = {}
     for block in _blocks(lines, matches):
         found.update((index, matches[index]) for index in block)
@@ -151,48 +173,11 @@ def _index_patterns() -> dict[str, list[_Pattern]]:
     by_start: dict[str, list[_Pattern]] = {}
     for rule, patterns in FURNITURE.items():
         for pattern in patterns:
-            pattern = pattern.format(open=_OPEN, link=_LINK)
-            compiled = re.compile(pattern)
-            for start in _starts(pattern, 3):
+            filled = pattern.format(open=_OPEN, link=_LINK)
+            compiled = re.compile(filled)
+            for start in literal_starts(filled, 3):
                 by_start.setdefault(start, []).append((rule, compiled))
     return by_start
-
-
-def _starts(pattern: str, length: int) -> set[str]:
-    """Return what the strings that match a pattern can begin with, to the given length.
-
-    Knows what the table uses: literals, an optional character, groups and optional groups.
-
-    Examples
-    --------
-    >>> sorted(_starts("e-?mail (?:this|us)", 3))
-    ['e-m', 'ema']
-    """
-    if not pattern or not length or pattern[0] in ".[" or (pattern[0] == "\\" and pattern[1].isalnum()):
-        return {""}
-    if pattern.startswith("(?:"):
-        alternatives, rest = _split_group(pattern)
-        optional = rest.startswith("?")
-        rest = rest.removeprefix("?")
-        starts = set().union(*(_starts(alternative + rest, length) for alternative in alternatives))
-        return starts | _starts(rest, length) if optional else starts
-    literal, rest = (pattern[1], pattern[2:]) if pattern[0] == "\\" else (pattern[0], pattern[1:])
-    if rest.startswith("?"):
-        return {literal + start for start in _starts(rest[1:], length - 1)} | _starts(rest[1:], length)
-    return {literal + start for start in _starts(rest, length - 1)}
-
-
-def _split_group(pattern: str) -> tuple[list[str], str]:
-    depth, start, alternatives = 0, 3, []
-    for position, character in enumerate(pattern):
-        if character in "()" and pattern[position - 1] != "\\":
-            depth += 1 if character == "(" else -1
-        if (character == "|" and depth == 1) or depth == 0:
-            alternatives.append(pattern[start:position])
-            start = position + 1
-        if depth == 0:
-            break
-    return alternatives, pattern[start:]
 
 
 _BY_START = _index_patterns()

@@ -7,19 +7,19 @@ look-alike letters are folded; numbers are kept to the digit.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dedup.kernels.tokens import write_keys
 from dedup.normalise.table import load
 
-# Compatibility forms that compose with their neighbours; folding them one by one would lose the voicing mark.
-_COMPOSING = re.compile("[\uff65-\uff9f\u1100-\u11ff\u3131-\u318e]")
+# Half-width voicing marks in UTF-8: such kana compose with their neighbours.
+_VOICING = (b"\xef\xbe\x9e", b"\xef\xbe\x9f")
 
 
 def make_keys(
@@ -48,9 +48,13 @@ def make_keys(
     b'toll rises to 1200 ministry says'
     """
     n_docs = len(texts)
-    data, offsets = utf8_buffers(texts)
     if starts is None:
         starts = np.zeros(n_docs, np.int64)
+    data, offsets = utf8_buffers(texts)
+    raw = data[offsets[0] : offsets[-1]].tobytes() if not pc.all(pc.string_is_ascii(texts)).as_py() else b""
+    if any(mark in raw for mark in _VOICING):
+        texts, starts = _composed(texts, starts)
+        data, offsets = utf8_buffers(texts)
     table = load()
     # Keys of spaced scripts are shorter than their texts; unspaced ones grow by a third. More is rare: grow then.
     key = np.empty(len(data) + len(data) // 3 + 4096, np.uint8)
@@ -81,13 +85,18 @@ def make_key(text: str, start: int = 0) -> tuple[str, bytes]:
     >>> make_key("Die Straße “heißt” wie früher")[0]
     'die strasse heisst wie fruher'
     """
-    keys, classes = make_keys(pa.array([compose(text[start:])], pa.large_string()))
+    keys, classes = make_keys(pa.array([text[start:]], pa.large_string()))
     return keys[0].as_py().decode(), classes[0].as_py()
 
 
-def compose(text: str) -> str:
-    """Compose half-width kana and conjoining jamo, which can't be folded one character at a time."""
-    return unicodedata.normalize("NFKC", text) if not text.isascii() and _COMPOSING.search(text) else text
+def _composed(texts: pa.Array, starts: NDArray[np.int64]) -> tuple[pa.Array, NDArray[np.int64]]:
+    """Compose half-width kana, which can't be folded one character at a time."""
+    composed, begin = texts.to_pylist(), starts.copy()
+    for row, text in enumerate(composed):
+        if text and ("\uff9e" in text or "\uff9f" in text):
+            composed[row] = unicodedata.normalize("NFKC", text.encode()[starts[row] :].decode())
+            begin[row] = 0
+    return pa.array(composed, pa.large_string()), begin
 
 
 def utf8_buffers(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from dedup.normalise.lines import count_unspaced, ends_sentence, is_list_item, is_prose, is_turn, line_key
+from dedup.normalise.words import AGENCIES, DATE_WORDS, MONTHS, NOT_PLACES, PARTICLES
 
 _LINES = 8  # looked at from the top
 _LONGEST = 120  # characters of a dateline or of a line of matter
@@ -13,62 +14,26 @@ _HEADLINE_WORDS = 20
 _BODY_SHARE = 0.6  # of the text that the key must keep
 _WRAP = 100  # no wrapped column is wider: a longer line is a paragraph
 
-_AGENCY_NAMES = (
-    "aa|aap|adnkronos|afp|aftonbladet|agencias|agence france-presse|agências|agerpres|agi|ani|ans|ansa|antara|anp|ap|apa|"
-    "associated press|at|ats|belga|bloomberg|bta|bbc|bns|business wire|canadian press|cbc|cna|cnn|cnn indonesia|cp|"
-    "ctk|čtk|deutsche welle|dha|dpa|dpa-afx|dow jones|dw|efe|epa|europa press|europapress|fides|globenewswire|"
-    "hina|ians|iha|inter press service|interfax|ips|irna|isna|itar-tass|kna|kuna|kyodo|kyodo news|la presse canadienne|"
-    "lusa|lapresse|mna|mti|mtvnews|notimex|novosti|ntb|pa|pap|petra|prensa latina|pressebox|prnewswire|"
-    "pr newswire|prweb|pti|reuters|reuter|ria novosti|rtr|sana|sapa|sda|sid|sputnik|spa|stt|tanjug|tass|tt|tt-reuters|"
-    "ukrinform|unb|upi|uni|vna|wam|wafa|xinhua|yonhap|zenit|nyt|marketwatch|marketwired|news agency of nigeria|nan|"
-    "тасс|итар-тасс|риа новости|интерфакс|рейтер|укринформ|прайм|росбалт|regnum|"
-    "رويترز|أ ف ب|ا ف ب|أ.ف.ب|د ب أ|د.ب.أ|وكالات|واس|سانا|وام|كونا|بترا|أ ش أ|أ.ش.أ|الأناضول|العربية|ایرنا|ایسنا|فارس|"
-    "भाषा|एजेंसी|वार्ता|पीटीआई|एएनआई|आईएएनएस|新华社|新華社|中新社|中新网|中央社|共同|時事|ロイター|연합뉴스|뉴시스|뉴스1|תתוו"
-)
-AGENCIES = frozenset(_AGENCY_NAMES.split("|"))
-_MONTHS = frozenset(
-    "jan january feb february mar march apr april may jun june jul july aug august sep sept september oct october "
-    "nov november dec december januar februar märz maerz mrz mai juni juli okt oktober dez dezember jänner janvier "
-    "févr février fevrier mars avril avr juin juil juillet août aout septembre octobre novembre déc décembre enero ene "
-    "febrero abril abr mayo junio julio agosto ago septiembre setiembre set octubre noviembre diciembre dic janeiro "
-    "fev fevereiro março marco maio junho julho setembro outubro out novembro dezembro gennaio gen febbraio marzo "
-    "aprile maggio mag giugno giu luglio lug settembre ottobre ott dicembre januari februari maart mrt mei augustus "
-    "ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık января февраля марта апреля мая июня "
-    "июля августа сентября октября ноября декабря янв фев мар апр июн июл авг сен окт ноя дек يناير فبراير مارس أبريل "
-    "ابريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر जनवरी फरवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर "
-    "नवंबर दिसंबर stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia".split()
-)
-_DATE_WORDS = _MONTHS | frozenset(
-    "mon monday tue tues tuesday wed wednesday thu thur thurs thursday fri friday sat saturday sun sunday montag "
-    "dienstag mittwoch donnerstag freitag samstag sonnabend sonntag lundi mardi mercredi jeudi vendredi samedi dimanche "
-    "lunes martes miércoles jueves viernes sábado domingo lunedì martedì mercoledì giovedì venerdì sabato domenica "
-    "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag pazartesi salı çarşamba perşembe cuma cumartesi pazar "
-    "понедельник вторник среда четверг пятница суббота воскресенье am pm gmt utc bst est edt cst cdt mst mdt pst pdt cet "
-    "cest msk ist jst et pt uhr h at um à a las of de del the on le el den г года st nd rd th today".split()
-)
+_NUMERIC_DATE = re.compile(r"(?:(?:19|20)\d\d([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:19|20)\d\d)\b")
 _DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d{1,4}(?:st|nd|rd|th|h\d{0,2}|am|pm)?")
 _DATE_SPLIT = re.compile(r"[\s,.:/|()·-]+")
-_PARTICLES = frozenset(
-    "de la le les du des del of upon am an der den di da do dos das el al und and y et e i on in st near bei sur en".split()
-)
-_NOT_PLACES = frozenset(
-    "a an the in on at by for from to as but and or if when while after before he she it they we you i this that these "
-    "those there his her its our my what who why how not no yes update live exclusive breaking video photos watch "
-    "der die das ein eine im in am auf le la les un une el los las il lo gli het een".split()
-)
 _DASH = "(?:--+|[-–—―‒‐_ـ−])"
 # What ends a dateline: a dash, which may be glued to the text unless it is a hyphen, or after an agency's
 # name also a colon or full stop; (EFE).- has both.
 _TERMINATOR = re.compile(r"\s*(?:[.:]?\s*(?:(?:--+|[–—―‒ـ−])\s*|[-‐_](?:\s+|$))|[:.]\s+)")
+_GAP = re.compile(r"\s+")
 # The words before a dash, bracket or slash; hyphens inside words belong to them.
 _PLACE = re.compile(r"(?:[^-–—―‒‐_ـ−(（/\[\n\"“”!?;]++|(?<=\w)[-‐](?=\w))*+")
-_AGENCY_MARK = re.compile(r"\s*(?:\(([^()\n]{2,40})\)|（([^（）\n]{2,40})）|/([^/\n]{2,30})/|\[([^\[\]\n]{2,30})\])")
+_AGENCY_MARK = re.compile(
+    r"\s*(?:\(([^()\n]{2,40})\)|（([^（）\n]{2,40})）|/([^/\n]{2,30})/|\[([^\[\]\n]{2,30})\])"
+)
 _AGENCY_WORD = re.compile(
     rf"((?:{'|'.join(sorted(map(re.escape, AGENCIES), key=len, reverse=True))}))"
     rf"\s*(?:\.\s+|:\s+|{_DASH}\s+)",
     re.IGNORECASE,
 )
+_AGENCY_STARTS = frozenset(name.split()[0] for name in AGENCIES)
 _CLOCK = re.compile(
     r"(?:\[?\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]\.?m\.?)?\s?(?:GMT|UTC|BST|ES?T|EDT|CES?T|MSK|IST|JST|ET|Uhr|h)\]?"
     r"|\d{1,2}[:.]\d{2}\s?(?:[ap]\.?m\.?)?(?=\s?[-–—|]))\s?[-–—:|]?\s+",
@@ -80,33 +45,46 @@ _EAST_WIRE = re.compile(
     r"(?:[^\s。，；：！？【】（）()\d]{0,12}(?:\d{4}年)?\d{1,2}月\d{1,2}日[^\s。，；：！？【】（）()]{0,3}?[电電讯訊]|讯|訊)[】）)\]]?"
     r"(?:\s?[（(][^（）()\n]{0,40}[)）])?\s?[:：]?\s*"
 )
-_EAST_NEWS = re.compile(r"[\u4e00-\u9fff]{2,6}(?:消息|快讯|快訊|讯)\s?(?:[（(][^（）()\n]{0,20}[)）])?\s?[:：]\s*")
-_KOREAN = re.compile(r"[\[(【][^\[\]()\n]{1,20}=[^\[\]()\n]{1,20}[\])】]\s*(?:[가-힣]{2,4}(?:\s[가-힣]{2,6})?\s?=\s*)?")
-_JAPANESE = re.compile(r"共同|時事|ロイター|通信|新聞|AFP|AP|UPI|CNN|=|＝|연합뉴스|뉴시스|뉴스1|社$|电$|電$|讯$")
+_EAST_NEWS = re.compile(
+    r"[\u4e00-\u9fff]{2,6}(?:消息|快讯|快訊|讯)\s?(?:[（(][^（）()\n]{0,20}[)）])?\s?[:：]\s*"
+)
+_KOREAN = re.compile(
+    r"[\[(【][^\[\]()\n]{1,20}=[^\[\]()\n]{1,20}[\])】]\s*(?:[가-힣]{2,4}(?:\s[가-힣]{2,6})?\s?=\s*)?"
+)
+_JAPANESE = re.compile(
+    r"共同|時事|ロイター|通信|新聞|AFP|AP|UPI|CNN|=|＝|연합뉴스|뉴시스|뉴스1|社$|电$|電$|讯$"
+)
 
 _BYLINE = re.compile(
     r"(?:by|von|par|por|di|door|av|af|od|przez|autor(?:in)?|auteur|author|autore|text|story by|written by|"
     r"posted by|reported by|автор|текст|بقلم|كتب)[:\s]\s*(?P<name>\S.{1,79})$",
     re.IGNORECASE,
 )
-_EAST_BYLINE = re.compile(r"(?:文/|文｜|记者|記者|作者|来源|來源|责任编辑|编辑)[:：\s/|｜]?\s?\S{2,20}(?:\s\S{2,20}){0,2}$")
+_EAST_BYLINE = re.compile(
+    r"(?:文/|文｜|记者|記者|作者|来源|來源|责任编辑|编辑)[:：\s/|｜]?\s?\S{2,20}(?:\s\S{2,20}){0,2}$"
+)
 _STAMP = re.compile(
-    r"(?:\(?(?:last |first )?(?:updated|published|posted|modified|created|issued)(?:\s*[:|]|\s+(?:at|on)?\s?\d|\s+\w{3,9}\.? \d)"
-    r"|aktualisiert|veröffentlicht|stand:|publié|mis à jour|modifié le|actualizado|publicado|atualizado|pubblicato|aggiornato|"
+    r"(?:\(?(?:last |first )?(?:updated|published|posted|modified|created|issued)"
+    r"(?:\s*[:|]|\s+(?:at|on)?\s?\d|\s+\w{3,9}\.? \d)"
+    r"|aktualisiert|veröffentlicht|stand:|publié|mis à jour|modifié le"
+    r"|actualizado|publicado|atualizado|pubblicato|aggiornato|"
     r"gepubliceerd|bijgewerkt|güncelleme|yayınlanma|son güncelleme|опубликовано|обновлено|дата публикации|"
     r"发布时间|更新时间|更新時間|公開日|更新日|入力|수정)",
     re.IGNORECASE,
 )
 _NOTE = re.compile(
-    r"\(?(?:correction|corrected|corrects|corrigé|korrektur|berichtigung|corrección|correção|correzione|rectificatie|düzeltme|"
-    r"исправление|更正|訂正|정정)(?:\s?[:：—–-]|\s(?:to|in|the|paragraph|headline|spelling|name|date|first|second|third|para)\b)"
+    r"\(?(?:correction|corrected|corrects|corrigé|korrektur|berichtigung|corrección|correção"
+    r"|correzione|rectificatie|düzeltme|исправление|更正|訂正|정정)"
+    r"(?:\s?[:：—–-]|\s(?:to|in|the|paragraph|headline|spelling|name|date|first|second|third|para)\b)"
     r"|\(?(?:editor.s note|eds)\s?[:：]|\(?this (?:story|article|version|report) (?:has been|was|corrects)\b",
     re.IGNORECASE,
 )
 _RELEASE = re.compile(
-    r"(?:\W{0,5}for (?:immediate |planning )?release\b|(?:press|news|media) (?:release|statement|advisory|contact)s?(?:\W|$)|"
-    r"embargo(?:ed)?\b|(?:media |press )?contacts?\s?:|pressemitteilung\b|communiqué de presse\b|comunicado de prensa\b|"
-    r"comunicato stampa\b|persbericht\b|basın (?:bülteni|açıklaması)\b|пресс-релиз\b|(?:tel|phone|telephone|fax|e-?mail)\s?[:.])",
+    r"(?:\W{0,5}for (?:immediate |planning )?release\b|"
+    r"(?:press|news|media) (?:release|statement|advisory|contact)s?(?:\W|$)|"
+    r"embargo(?:ed)?\b|(?:media |press )?contacts?\s?:|pressemitteilung\b|communiqué de presse\b|"
+    r"comunicado de prensa\b|comunicato stampa\b|persbericht\b|basın (?:bülteni|açıklaması)\b|пресс-релиз\b|"
+    r"(?:tel|phone|telephone|fax|e-?mail)\s?[:.])",
     re.IGNORECASE,
 )
 
@@ -152,7 +130,7 @@ def is_matter_line(line: str) -> bool:
 
     Examples
     --------
-    >>> [is_matter_line(line) for line in ("By John Smith", "Updated: 10:45 GMT", "By the time he left, all had gone.")]
+    >>> [is_matter_line(line) for line in ("By John Smith", "Updated: 10:45 GMT", "By then, all had gone.")]
     [True, True, False]
     """
     line = line.strip()
@@ -181,7 +159,9 @@ def is_dateline_alone(text: str) -> bool:
     if not 0 < len(lines) <= _LINES:
         return False
     # With a word behind it, a dateline is told like any other.
-    return all(is_matter_line(line) or _skip_inline(line.strip() + " X", 0) >= len(line.strip()) for line in lines)
+    return all(
+        is_matter_line(line) or _skip_inline(line.strip() + " X", 0) >= len(line.strip()) for line in lines
+    )
 
 
 def _keeps_enough(text: str, start: int) -> bool:
@@ -203,7 +183,9 @@ def _is_byline(line: str) -> bool:
         words = match["name"].replace(",", " ").split()
         capitals = sum(word[0].isupper() or word[0] in "(|" for word in words)
         uncased = all(not word[0].isupper() and not word[0].islower() for word in words)
-        small = all(word[0].isupper() or word.casefold() in _PARTICLES or not word[0].isalpha() for word in words)
+        small = all(
+            word[0].isupper() or word.casefold() in PARTICLES or not word[0].isalpha() for word in words
+        )
         return len(words) <= 10 and ((capitals >= 1 and small) or (uncased and not line.isascii()))
     return not line.isascii() and _EAST_BYLINE.match(line) is not None
 
@@ -212,21 +194,27 @@ def _is_date(line: str) -> bool:
     if len(line) > 70 or _DIGIT.search(line) is None:
         return False
     words = [word for word in _DATE_SPLIT.split(line.casefold()) if word]
-    named = sum(word in _MONTHS for word in words)
-    numbers = sum(_NUMBER.fullmatch(word) is not None for word in words)
-    clock = ":" in line or "-" in line or "/" in line or "." in line
-    if not 1 <= numbers <= 7 or len(words) > 12 or not (named or (clock and numbers >= 3) or _CLOCK.match(line + " ")):
+    if len(words) > 12 or not all(word in DATE_WORDS or _NUMBER.fullmatch(word) for word in words):
         return False
-    return all(word in _DATE_WORDS or _NUMBER.fullmatch(word) for word in words)
+    if _NUMERIC_DATE.match(line) or _CLOCK.match(line + " "):
+        return True
+    # A day and month alone may head a column of figures.
+    return any(word in MONTHS for word in words) and any(len(word) == 4 and word.isdigit() for word in words)
 
 
 def _is_headline(text: str, start: int, end: int, title: str | None) -> bool:
     line = text[start:end].rstrip()
     if title and line_key(line) == line_key(title):
         return True
-    if ends_sentence(line) or line.endswith((",", ";", ":", "，", "：", "-")) or len(line.split()) > _HEADLINE_WORDS:
+    if (
+        ends_sentence(line)
+        or line.endswith((",", ";", ":", "，", "：", "-"))
+        or len(line.split()) > _HEADLINE_WORDS
+    ):
         return False
     if is_list_item(line) or is_turn(line) or line[:1].islower():
+        return False
+    if sum(word[0].isalpha() for word in line.split()) < 3 and count_unspaced(line) < 6:
         return False
     position = end
     for _ in range(_LINES):
@@ -251,7 +239,7 @@ def _skip_inline(text: str, start: int) -> int:
     """Skip stamps and datelines that share the line with the body."""
     for _ in range(4):
         before = start
-        if match := _CLOCK.match(text, start):
+        if text[start : start + 2].lstrip("[")[:1].isdigit() and (match := _CLOCK.match(text, start)):
             start = match.end()
         head = text[start : start + _LONGEST]
         if not head.isascii():
@@ -267,16 +255,19 @@ def _skip_eastern(text: str, start: int, head: str) -> int:
         if match := pattern.match(head):
             return start + match.end()
     match = _BRACKETED.match(head)
-    if match and _JAPANESE.search(match[1]):
+    if match and not match[1].isascii() and _JAPANESE.search(match[1]):
         return start + match.end()
     return start
 
 
 def _dateline(head: str) -> int:
     """Return the length of the dateline at the start of a text's first characters, 0 if there is none."""
-    if match := _AGENCY_WORD.match(head):
+    first = head.split(None, 1)[0] if head else ""
+    if first.rstrip(".:").casefold() in _AGENCY_STARTS and (match := _AGENCY_WORD.match(head)):
         return match.end() if _opens_sentence(head, match.end()) else 0
     position = _PLACE.match(head).end()  # type: ignore[union-attr]  # matches anything
+    if position == len(head):
+        return 0
     place = head[:position].strip()
     marked = False
     while mark := _AGENCY_MARK.match(head, position):
@@ -284,6 +275,8 @@ def _dateline(head: str) -> int:
             break
         position, marked = mark.end(), True
     terminator = _TERMINATOR.match(head, position)
+    if marked and terminator is None and (not place or place.isupper() or not place.isascii()):
+        terminator = _GAP.match(head, position)
     if terminator is None or not (marked or terminator[0].strip(" .:")):
         return 0
     if not _opens_sentence(head, terminator.end()):
@@ -291,7 +284,8 @@ def _dateline(head: str) -> int:
     if marked:
         return terminator.end() if not place or _is_place(place, marked=True) else 0
     # A table's title ("LONDON SUGAR - MAY 2") is no dateline, and tells one notice from the next.
-    if not any(map(str.islower, head[terminator.end() : terminator.end() + 30])):
+    following = head[terminator.end() : terminator.end() + 30]
+    if not any(map(str.islower, following)) or following.split()[0].casefold() in MONTHS:
         return 0
     dash = terminator[0].strip()
     return terminator.end() if _is_place(place, marked=False, strong=dash != "-") else 0
@@ -317,12 +311,15 @@ def _is_place(place: str, *, marked: bool, strong: bool = True) -> bool:
         return False
     first, *rest = place.split(",")
     words = first.replace("/", " ").split()
-    if not 0 < len(words) <= 6 or words[0].casefold() in _NOT_PLACES and not first.isupper():
+    if not 0 < len(words) <= 6 or (words[0].casefold() in NOT_PLACES and not first.isupper()):
         return False
     cased = [word for word in words if word != word.casefold() or word != word.upper()]
     if not cased:
         return marked and len(words) <= 4
-    if not all(_capitalised(word) or word.casefold() in _PARTICLES or word.casefold() in _MONTHS or word[0].isdigit() for word in cased):
+    if not all(
+        _capitalised(word) or word.casefold() in PARTICLES or word.casefold() in MONTHS or word[0].isdigit()
+        for word in cased
+    ):
         return False
     regions = all(_is_region(chunk.strip()) for chunk in rest)
     if not regions:
@@ -343,7 +340,11 @@ def _is_region(chunk: str) -> bool:
     if len(words) > 6:
         return False
     return all(
-        _capitalised(word) or word[0].isdigit() or word.strip(".").casefold() in _DATE_WORDS
-        or word.casefold() in _PARTICLES or not word[0].isalpha() or not (word[0].islower() or word[0].isupper())
+        _capitalised(word)
+        or word[0].isdigit()
+        or word.strip(".").casefold() in DATE_WORDS
+        or word.casefold() in PARTICLES
+        or not word[0].isalpha()
+        or not (word[0].islower() or word[0].isupper())
         for word in words
     )

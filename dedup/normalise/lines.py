@@ -13,14 +13,17 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 _UNPUNCTUATED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 _FOLDED_I = str.maketrans({"İ": "i", "I": "i", "ı": "i", "’": "", "‘": "", "'": "", "ʼ": ""})
 _LIST_ITEM = re.compile(r"\s*(?:[-*•–—·‣▪◦●■►]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)]|\(?[ivxIVX]{1,5}[.)]|[①-⑳])\s")
-_QUESTION = re.compile(r"\s*(?:[QA]\d{0,3}|Question|Answer|Frage|Antwort|Pregunta|Respuesta)\s?[:.)：]\s", re.IGNORECASE)
+_QUESTION = re.compile(
+    r"\s*(?:[QA]\d{0,3}|Question|Answer|Frage|Antwort|Pregunta|Respuesta)\s?[:.)：]\s", re.IGNORECASE
+)
 _TURN = re.compile(r"\s*([^\W\d_][\w.'’ -]{0,40}?)\s?(?::\s|：)(.*)", re.DOTALL)
 # Labels that open a headline, in capitals like a speaker's name.
-_LABELS = frozenset(
+_LABELS_WORDS = (
     "analysis breaking column correction corrected exclusive explainer factbox feature focus graphic insight "
     "interview live obituary opinion photos poll preview profile refile report review timeline update video "
-    "watch wrapup eilmeldung urgent último última urgente".split()
+    "watch wrapup eilmeldung urgent último última urgente"
 )
+_LABELS = frozenset(_LABELS_WORDS.split())
 
 
 def is_prose(line: str) -> bool:
@@ -92,7 +95,9 @@ def line_key(line: str) -> str:
     folded = unicodedata.normalize("NFKD", line.casefold()).casefold()
     kept = []
     for character in folded:
-        if character.isalnum() or (unicodedata.category(character)[0] == "M" and not "\u0300" <= character <= "\u036f"):
+        if character.isalnum() or (
+            unicodedata.category(character)[0] == "M" and not "\u0300" <= character <= "\u036f"
+        ):
             kept.append(character)
         elif unicodedata.category(character) not in ("Mn", "Cf"):
             kept.append(" ")

@@ -15,20 +15,22 @@ _ENTITY = re.compile(r"&(?:#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-
 _LINE_ENDS = str.maketrans(dict.fromkeys("\n\r\x0b\x0c\x85\u2028\u2029", MADE))
 _MARKS = re.compile(f"[{MADE}{SWALLOWED}]")
 
-_BLOCKS = frozenset(
+_BLOCKS_WORDS = (
     "address article aside blockquote body br caption center dd details dialog dir div dl dt fieldset "
     "figcaption figure footer form frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html legend li link main "
     "menu meta nav noscript ol optgroup option p pre section select summary table tbody textarea tfoot thead "
-    "title tr ul".split()
+    "title tr ul"
 )
+_BLOCKS = frozenset(_BLOCKS_WORDS.split())
 _CELLS = frozenset(("td", "th"))
-_INLINE = frozenset(
+_INLINE_WORDS = (
     "a abbr acronym applet area audio b base basefont bdi bdo big blink button canvas cite code col colgroup "
     "data datalist del dfn em embed font frame i iframe img input ins kbd label map mark marquee meter nobr "
     "noframes object output param path picture progress q rp rt ruby s samp script slot small source span "
     "strike strong style sub sup svg template time track tt u var video wbr o:p amp-img amp-ad g polygon "
-    "circle rect".split()
+    "circle rect"
 )
+_INLINE = frozenset(_INLINE_WORDS.split())
 _NAMES = _BLOCKS | _CELLS | _INLINE
 _VALUE = r"\"[^\"]{0,4000}+\"|'[^']{0,4000}+'|[^\s\"'<>]++"
 _BARE = (
@@ -44,9 +46,10 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _DECLARATION = re.compile(r"<!doctype\b[^<>]{0,400}+>|<\?xml\b[^<>]{0,400}+>", re.IGNORECASE)
-_RAW_START = re.compile(rf"<(script|style|svg|template)(?:\s[^<>]{{0,4000}}+)?>", re.IGNORECASE)
+_RAW_START = re.compile(r"<(script|style|svg|template)(?:\s[^<>]{0,4000}+)?>", re.IGNORECASE)
 _RAW_END = {
-    name: re.compile(rf"</{name}\s{{0,20}}+>", re.IGNORECASE) for name in ("script", "style", "svg", "template")
+    name: re.compile(rf"</{name}\s{{0,20}}+>", re.IGNORECASE)
+    for name in ("script", "style", "svg", "template")
 }
 _CODE = re.compile(r"[{}();=<]")
 

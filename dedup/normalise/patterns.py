@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (one pattern a line)
 """Whole-line patterns of page furniture, by rule and language: data only.
 
 Each pattern is matched against a whole line, casefolded, without the signs around it (bullets, brackets,
@@ -22,7 +23,7 @@ FURNITURE: dict[str, tuple[str, ...]] = {
         r"(?:full|more) (?:story|coverage)(?: here)?",
         r"(?:continue|keep) reading(?: below| the main story| here)?",
         r"continue to (?:article|story|content|the full (?:story|article))",
-        r"click here (?:to|for) (?:read|see|view|get|subscribe|sign up|more|the full|full)\b(?: \S+){{0,7}}",
+        r"click here (?:to|for) (?:read|see|view|get|subscribe|sign up|more|the full|full)\b(?: [^\s:]+){{0,7}}",
         r"(?:view|show|load|see) (?:more|all|full|less)(?: (?:stories|articles|news|comments|posts|results|photos))?",
         r"(?:learn|find out|discover) more(?: here)?",
         r"weiterlesen(?:\s*:{open})?",
@@ -269,14 +270,15 @@ FURNITURE: dict[str, tuple[str, ...]] = {
         r"(?:your|the) browser does not support (?:the |html5 )?(?:audio|video)(?: \S+){{0,3}}",
     ),
     "credit": (
-        r"(?:photo(?:graph)?|image|picture)(?: credits?| courtesy(?: of)?)?(?: by)?\s*[:/]\s(?:[^\s|]++ ?){{1,6}}+",
-        r"credits?\s*:\s(?:[^\s|]++ ?){{1,6}}+",
-        r"(?:foto|bild|bildquelle|fotoğraf|фото|zdjęcie|crédit photo|créditos?|fuente de la imagen)\s*[:/]\s(?:[^\s|]++ ?){{1,6}}+",
+        r"(?:photo(?:graph)?|image|picture)(?: credits?| courtesy(?: of)?)?(?: by)?\s*[:/]\s(?:[^\s|\d]++ ?){{1,6}}+",
+        r"credits?\s*:\s(?:[^\s|\d]++ ?){{1,6}}+",
+        r"(?:foto|bild|bildquelle|fotoğraf|фото|zdjęcie|crédit photo|créditos?|fuente de la imagen)\s*[:/]\s(?:[^\s|\d]++ ?){{1,6}}+",
     ),
 }
 
 # A line that is only an agency's name signs a text off. Names that are words or people too are left out.
-SIGN_OFFS = frozenset(
+_SIGN_OFF_WORDS = (
     "reuter reuters afp dpa efe ansa upi tass itar-tass xinhua kyodo belga anp lusa apa pap antara bernama "
-    "тасс интерфакс رويترز 新华社 연합뉴스".split()
+    "тасс интерфакс رويترز 新华社 연합뉴스"
 )
+SIGN_OFFS = frozenset(_SIGN_OFF_WORDS.split())

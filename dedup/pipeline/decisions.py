@@ -228,11 +228,10 @@ def _links(outcome: Outcome) -> dict[int, list[int]]:
     identity = outcome.corpus.digests("identity")[outcome.nodes.first[other]]
     order = np.lexsort((identity[:, 1], identity[:, 0], ~strengths(v)[both], node))
     node, both = node[order], both[order]
-    first = np.flatnonzero(np.append(True, node[1:] != node[:-1])) if len(node) else np.empty(0, np.int64)
-    ends = np.append(first[1:], len(node))
+    linked, first, sizes = np.unique(node, return_index=True, return_counts=True)
     return {
-        int(node[begin]): both[begin : min(end, begin + _LINKS_LIMIT)].tolist()
-        for begin, end in zip(first.tolist(), ends.tolist(), strict=True)
+        n: both[begin : begin + min(size, _LINKS_LIMIT)].tolist()
+        for n, begin, size in zip(linked.tolist(), first.tolist(), sizes.tolist(), strict=True)
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from dedup.errors import UsageError
 from dedup.files import ANNOTATIONS, AtomicFile, Chunk, Fields, RejectsWriter, RowsWriter, Source, open_writer
@@ -91,14 +92,7 @@ class Staged:
         if records := self._writers.get("records"):
             wanted = ~decided.rejected if self._outputs.annotate else decided.keep
             notes = [_annotation(row) for row in decided.rows] if self._outputs.annotate else None
-            records.write(chunk, batch, wanted, self._new_texts(batch, wanted), notes)
-
-    def _new_texts(self, batch: pa.RecordBatch, wanted: Any) -> dict[int, str]:
-        if self._outputs.keep_text:
-            return {}
-        column = batch.column("readable")
-        changed = np.flatnonzero(wanted & ~column.is_null().to_numpy(zero_copy_only=False))
-        return dict(zip(changed.tolist(), column.take(pa.array(changed)).to_pylist(), strict=True))
+            records.write(chunk, batch, wanted, {} if self._outputs.keep_text else new_texts(batch, wanted), notes)
 
     def close(self, statistics: Statistics) -> list[dict[str, Any]]:
         """Stage everything but the manifest; return name, path, digest and size of each output."""
@@ -133,6 +127,13 @@ class Staged:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.abort()
+
+
+def new_texts(batch: pa.RecordBatch, wanted: NDArray[np.bool_]) -> dict[int, str]:
+    """Return the cleaned text of each wanted row that cleaning changed."""
+    column = batch.column("readable")
+    changed = np.flatnonzero(wanted & ~column.is_null().to_numpy(zero_copy_only=False))
+    return dict(zip(changed.tolist(), column.take(pa.array(changed)).to_pylist(), strict=True))
 
 
 def _annotation(row: Row) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +24,7 @@ from dedup.pipeline.outputs import Outputs, Staged
 from dedup.pipeline.prepare import prepare
 from dedup.pipeline.progress import Progress, Step
 from dedup.pipeline.resolve import resolve
-from dedup.pipeline.spill import Place, SpillFile, TemporaryFolder
+from dedup.pipeline.spill import Place, TemporaryFolder, spill_file
 from dedup.pipeline.summary import Summary, summarise
 from dedup.pipeline.workers import Crew
 from dedup.schema import prepared_schema
@@ -47,6 +47,7 @@ def run(
     memory_bytes: int | None = None,
     temp: str | None = None,
     progress: Progress | None = None,
+    report: Callable[[str], None] | None = None,
 ) -> Summary:
     """Deduplicate files.
 
@@ -75,6 +76,8 @@ def run(
     temp : str, optional
         Where to make the temporary folder.
     progress : Progress, optional
+    report : callable, optional
+        Takes a line of news: which fields were found.
 
     Returns
     -------
@@ -106,6 +109,8 @@ def run(
         archives = find(against) if against else []
         check_distinct([*sources, *archives], outputs.paths())
         fields = resolve_fields(sources, config.read)
+        if report is not None:
+            report(f"fields: {fields.describe()}")
         frozen = load_statistics(statistics) if statistics else None
         staged = stack.enter_context(Staged(outputs, sources, fields, str(folder.path)))
         crew = stack.enter_context(Crew(workers or os.cpu_count() or 1))
@@ -155,13 +160,7 @@ def _ingest(
 def _prepare_chunk(chunk: Chunk, *, fields: Fields, folder: Path, config: Config) -> tuple[Place, str, int]:
     prepared = prepare(parse(chunk, fields, config.read.record_limit_bytes), config)
     size = chunk.payload.nbytes if isinstance(chunk.payload, pa.RecordBatch) else len(chunk.payload)
-    return _spill_file(folder).append(prepared), chunk.file, size
-
-
-@lru_cache(maxsize=1)
-def _spill_file(folder: Path) -> SpillFile:
-    """Return this process's append-only file in the folder of the run."""
-    return SpillFile(folder)
+    return spill_file(folder).append(prepared), chunk.file, size
 
 
 def _total_bytes(sources: Sequence[Source]) -> int | None:

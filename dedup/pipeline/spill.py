@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -112,6 +113,12 @@ class SpillFile:
                 remedy="free some space or name another place with --temp",
             ) from error
         return Place(str(self._path), offset, len(data), batch.num_rows)
+
+
+@lru_cache(maxsize=1)
+def spill_file(folder: Path) -> SpillFile:
+    """Return this process's append-only file in the folder of a run."""
+    return SpillFile(folder)
 
 
 class SpillReader:

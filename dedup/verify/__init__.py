@@ -64,11 +64,13 @@ def relate(
     Parameters
     ----------
     a, b : View
+        The two documents.
     overlap : Overlap
         Of their true shingle sets.
     house : numpy.ndarray of uint64
         Hashes of house lines (`line_hashes`), sorted: such lines carry no weight.
     config : VerifyConfig, optional
+        Profile and largest distance in days.
 
     Returns
     -------

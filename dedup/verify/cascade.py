@@ -15,7 +15,7 @@ LEAST_CONTAINMENT = 0.12
 LEAST_SHARED = 8
 
 
-def decide_by_sets(
+def decide_by_sets(  # noqa: PLR0917
     shared: NDArray[Any],
     size_a: NDArray[Any],
     size_b: NDArray[Any],
@@ -30,7 +30,9 @@ def decide_by_sets(
     shared, size_a, size_b : numpy.ndarray of int, shape (n_pairs,)
         Distinct shingles that both have, that a has, that b has.
     n_tokens_a, n_tokens_b : numpy.ndarray of int, shape (n_pairs,)
+        Lengths in tokens.
     config : VerifyConfig
+        Its profile counts: damaged letters leave fewer shingles.
 
     Returns
     -------

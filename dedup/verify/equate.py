@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from rapidfuzz.distance import Levenshtein
 
-from dedup.verify.facts import SCALES, fold, is_abbreviation, is_variant, number_of, same_amount
+from dedup.verify.facts import SCALES, fold, is_abbreviation, is_variant, may_vary, number_of, same_amount
 from dedup.verify.view import View
 
 # Under the ocr profile: two readings of one passage agree in this share of their letters.
 OCR_LIKENESS = 0.6
+# Two long passages share words by chance; what they share says nothing.
+REWORDED_TOKENS = 40
+# Spellings are compared word by word up to so many pairs.
+VARIANT_PAIRS = 400
 
 
 def cancel(a: View, b: View, left: list[int], right: list[int]) -> tuple[list[int], list[int], int]:
-    """Remove the tokens that both sides have in some form; return the rest and the number of misspelt names."""
+    """Remove what both sides have in some form; return the rest and the number of misspelt words."""
     tokens_a, tokens_b = a.tokens, b.tokens
+    if len(left) == 1 and len(right) == 1:
+        return _cancel_one(left, right, tokens_a[left[0]], tokens_b[right[0]])
+    if min(len(left), len(right)) > REWORDED_TOKENS:
+        return left, right, 0
     words_a = [tokens_a[p] for p in left]
     words_b = [tokens_b[p] for p in right]
     # "women s" and "womens", "400 000" and "400000", words run together at a line's end.
@@ -21,8 +29,16 @@ def cancel(a: View, b: View, left: list[int], right: list[int]) -> tuple[list[in
         return [], [], 0
     left, right = _without_same_digits(left, right, words_a, words_b)
     left, right = _without_same_forms(left, right, tokens_a, tokens_b)
-    if left and right:
+    if left and right and len(left) * len(right) <= VARIANT_PAIRS:
         return _without_variants(left, right, tokens_a, tokens_b)
+    return left, right, 0
+
+
+def _cancel_one(left: list[int], right: list[int], word: str, other: str) -> tuple[list[int], list[int], int]:
+    if fold(word) == fold(other):
+        return [], [], 0
+    if may_vary(word, other) and (is_variant(word, other) or is_abbreviation(word, other)):
+        return [], [], 1
     return left, right, 0
 
 
@@ -61,8 +77,6 @@ def _without_same_forms(
 def _without_variants(
     left: list[int], right: list[int], tokens_a: list[str], tokens_b: list[str]
 ) -> tuple[list[int], list[int], int]:
-    if len(left) * len(right) > 400:
-        return left, right, 0
     rest: list[int] = []
     right = list(right)
     variants = 0
@@ -70,7 +84,7 @@ def _without_variants(
         word = tokens_a[p]
         for q in right:
             other = tokens_b[q]
-            if is_variant(word, other) or is_abbreviation(word, other):
+            if may_vary(word, other) and (is_variant(word, other) or is_abbreviation(word, other)):
                 right.remove(q)
                 variants += 1
                 break
@@ -86,11 +100,16 @@ def same_reading(a: View, b: View, left: list[int], right: list[int]) -> bool:
     """
     words_a = [a.tokens[p] for p in left]
     words_b = [b.tokens[p] for p in right]
-    clean_a = {w for w in words_a if w.replace(".", "").isdigit()}
-    clean_b = {w for w in words_b if w.replace(".", "").isdigit()}
-    if clean_a - clean_b and clean_b - clean_a:
+    if _digits_differ(words_a, words_b):
         return False
     return bool(Levenshtein.normalized_similarity("".join(words_a), "".join(words_b)) >= OCR_LIKENESS)
+
+
+def _digits_differ(words_a: list[str], words_b: list[str]) -> bool:
+    """Tell whether clean numbers of one length stand against each other with other digits."""
+    clean_a = {w for w in words_a if w.isdecimal()} - set(words_b)
+    clean_b = {w for w in words_b if w.isdecimal()} - set(words_a)
+    return any(len(x) == len(y) for x in clean_a for y in clean_b)
 
 
 def same_amounts(a: View, b: View, left: list[int], right: list[int]) -> tuple[list[int], list[int]]:

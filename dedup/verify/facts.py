@@ -43,8 +43,10 @@ _NUMBER_WORDS = {
 }
 _SCALES = {
     1000: "thousand tausend mille mil mila bin тысяч тысячи тыс k",
-    1_000_000: "million millions millionen mln mio mn miln millones milioni milione milhoes milhao milyon миллион миллионов млн m",
-    1_000_000_000: "billion billions bln bn milliarde milliarden milliard milliards mrd miliardi miliardo bilhoes milyar миллиард миллиардов млрд",
+    1_000_000: "million millions millionen mln mio mn miln millones milioni milione milhoes milhao milyon "
+    "миллион миллионов млн m",
+    1_000_000_000: "billion billions bln bn milliarde milliarden milliard milliards mrd miliardi miliardo "
+    "bilhoes milyar миллиард миллиардов млрд",
     1_000_000_000_000: "trillion trillions trln tn billionen trilhoes trilyon триллион триллионов трлн",
 }
 # What goes with a number and is no fact by itself: written, abbreviated, as a sign or left out.
@@ -53,26 +55,33 @@ _UNITS = (
     "dollar dollars dlr dlrs usd us cents cent cts ct euro euros eur pounds pound stg sterling pence yen "
     "rubles roubles rupees rs lira mark marks dm francs franc "
     "km kilometers kilometres kilometer kilometre miles mile mi m metres meters feet ft inches "
-    "kg kilograms kilos tonnes tons ton lbs lb hours hour hrs hr minutes mins min years year yrs yr months mths mos "
+    "kg kilograms kilos tonnes tons ton lbs lb hours hour hrs hr minutes mins min "
+    "years year yrs yr months mths mos "
     "shares shrs no number am pm a p gmt"
 )
 _WEEKDAYS = (
     "monday mon montag lundi lunes lunedi", "tuesday tue tues dienstag mardi martes martedi",
-    "wednesday wed mittwoch mercredi miercoles mercoledi", "thursday thu thur thurs donnerstag jeudi jueves giovedi",
+    "wednesday wed mittwoch mercredi miercoles mercoledi",
+    "thursday thu thur thurs donnerstag jeudi jueves giovedi",
     "friday fri freitag vendredi viernes venerdi", "saturday sat samstag sonnabend samedi sabado sabato",
     "sunday sun sonntag dimanche domingo domenica",
 )
 _MONTHS = (
     "january jan januar janvier enero gennaio", "february feb februar fevrier febrero febbraio",
-    "march mar marz mars marzo", "april apr avril abril aprile", "may mai mayo maggio", "june jun juni juin junio giugno",
-    "july jul juli juillet julio luglio", "august aug aout agosto", "september sep sept septembre septiembre settembre",
-    "october oct oktober octobre octubre ottobre", "november nov novembre noviembre", "december dec dezember decembre diciembre dicembre",
+    "march mar marz mars marzo", "april apr avril abril aprile",
+    "may mai mayo maggio", "june jun juni juin junio giugno",
+    "july jul juli juillet julio luglio", "august aug aout agosto",
+    "september sep sept septembre septiembre settembre",
+    "october oct oktober octobre octubre ottobre", "november nov novembre noviembre",
+    "december dec dezember decembre diciembre dicembre",
 )
 _RELATIVE_DAYS = "today yesterday tomorrow tonight heute gestern morgen hoy ayer oggi ieri aujourdhui hier"
 # fmt: on
 
 # Found together only in languages that capitalise every noun, where a capital marks no name.
-NOUN_CAPITAL_WORDS = frozenset({"der", "die", "das", "und", "nicht", "mit", "von", "den", "dem", "ist", "auf", "fur"})
+NOUN_CAPITAL_WORDS = frozenset(
+    {"der", "die", "das", "und", "nicht", "mit", "von", "den", "dem", "ist", "auf", "fur"}
+)
 
 DIGITS = {word: digits for digits, words in _NUMBER_WORDS.items() for word in words.split()}
 SCALES = {word: value for value, words in _SCALES.items() for word in words.split()}
@@ -83,7 +92,8 @@ CALENDAR = frozenset(WEEKDAYS) | frozenset(MONTHS) | frozenset(_RELATIVE_DAYS.sp
 
 # Words of a correction note. A text that carries one is not dropped for the text it corrects.
 CORRECTION_WORDS = frozenset(
-    {"corrects", "corrected", "correction", "corrections", "corrigendum", "korrigiert", "berichtigung", "corrige", "corregido"}
+    {"corrects", "corrected", "correction", "corrections", "corrigendum"}
+    | {"korrigiert", "berichtigung", "corrige", "corregido"}
 )
 
 _ORDINAL = re.compile(r"0*(\d+(?:\.\d+)?)(?:st|nd|rd|th|s|e|er|o|a|ers)?")
@@ -103,9 +113,8 @@ def number_of(token: str) -> str:
     >>> number_of("twelve"), number_of("12th"), number_of("3.50"), number_of("town")
     ('12', '12', '3.5', '')
     """
-    if not token.isascii() or token.isalpha():
-        if not any(character.isdigit() for character in token):
-            return DIGITS.get(token, "")
+    if (token.isalpha() or not token.isascii()) and not any(map(str.isdigit, token)):
+        return DIGITS.get(token, "")
     match = _ORDINAL.fullmatch(token)
     if not match:
         return token
@@ -131,6 +140,11 @@ def fold(token: str) -> str:
     return number_of(token) or _SAME_WORDS.get(token, token)
 
 
+def may_vary(a: str, b: str) -> bool:
+    """Tell cheaply whether two words can be forms of one: same first letter, or a digit for one."""
+    return a[0] == b[0] or a[0].isdigit() != b[0].isdigit()
+
+
 def is_variant(a: str, b: str) -> bool:
     """Tell whether two words are spellings of one: colour and color, a slip of the keys.
 
@@ -153,8 +167,10 @@ def is_abbreviation(a: str, b: str) -> bool:
 
     Examples
     --------
-    >>> is_abbreviation("mass", "massachusetts"), is_abbreviation("sens", "senators"), is_abbreviation("tn", "tenn")
-    (True, True, True)
+    >>> is_abbreviation("mass", "massachusetts"), is_abbreviation("sens", "senators")
+    (True, True)
+    >>> is_abbreviation("tn", "tenn")
+    True
     >>> is_abbreviation("iran", "iraq")
     False
     """
@@ -184,7 +200,25 @@ def same_amount(a: tuple[str, int], b: tuple[str, int]) -> bool:
         return x == y
     (digits, scale), value, exact = (a, x, y) if a[1] > b[1] else (b, y, x)
     step = scale / 10 ** (len(digits.partition(".")[2]))
-    return abs(value - exact) <= step / 2
+    return bool(abs(value - exact) <= step / 2)
+
+
+def exchanges_days(a: list[str], b: list[str]) -> bool:
+    """Tell whether one weekday stands for another, or one month for another.
+
+    A weekday against a date is no exchange: the same day in another form as likely as not.
+
+    Examples
+    --------
+    >>> exchanges_days(["monday"], ["tuesday"]), exchanges_days(["tuesday"], ["may"])
+    (True, False)
+    """
+    for table in (WEEKDAYS, MONTHS):
+        days_a = {table[word] for word in a if word in table}
+        days_b = {table[word] for word in b if word in table}
+        if days_a and days_b and not days_a & days_b:
+            return True
+    return False
 
 
 def day_of(weekday: int, date: int, *, future: bool = False) -> tuple[int, int]:

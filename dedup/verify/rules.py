@@ -81,7 +81,9 @@ def decide(
     return _keep_both(views, evidence, objections, jaccard, containment)
 
 
-def _objection(views: tuple[View, View], evidence: Evidence, side: int, limits: Limits, days: float | None) -> str:
+def _objection(
+    views: tuple[View, View], evidence: Evidence, side: int, limits: Limits, days: float | None
+) -> str:
     """Say why a text must not be dropped for the other, "" when nothing speaks against it."""
     own = evidence.sides[side]
     n = views[side].n_tokens
@@ -98,11 +100,12 @@ def _objection(views: tuple[View, View], evidence: Evidence, side: int, limits: 
         return f"{own.numbers} numbers and {own.names} names of its own"
     if evidence.stage:
         return f"another stage: {evidence.stage}"
-    if own.notes:
-        return f"a correction note: {own.notes[0]}"
+    if own.correction:
+        return "a correction note"
     if n < SHORT_TOKENS and (own.own > SHORT_REWORDED * n or own.added_names):
         return f"{own.own} of only {n} tokens of its own"
-    if days is not None and days > NOTICE_DAYS and n < NOTICE_TOKENS and own.own and evidence.sides[1 - side].own:
+    reworded = own.own and evidence.sides[1 - side].own
+    if reworded and n < NOTICE_TOKENS and days is not None and days > NOTICE_DAYS:
         return f"a notice of {n} tokens that returns after {days:.0f} days"
     return ""
 
@@ -111,7 +114,8 @@ def _drop(views: tuple[View, View], evidence: Evidence, objections: tuple[str, s
     n = views[0].n_tokens, views[1].n_tokens
     if not any(objections):
         share = round(100 * evidence.matched / max(1, min(n)))
-        return Verdict("near", None, f"near: no fact of its own in either; {share} % matched in {evidence.n_blocks} runs")
+        reason = f"near: no fact of its own in either; {share} % matched in {evidence.n_runs} runs"
+        return Verdict("near", None, reason)
     dropped = 0 if not objections[0] else 1
     fuller: Literal[0, 1] = 1 if dropped == 0 else 0
     relation: Relation = "near" if evidence.sides[fuller].own <= NEAR_SHARE * n[fuller] else "contained"
@@ -119,12 +123,17 @@ def _drop(views: tuple[View, View], evidence: Evidence, objections: tuple[str, s
     return Verdict(
         relation,
         fuller,
-        f"{relation}: the dropped text has no fact of its own, {share} % of it is in the other in {evidence.n_blocks} runs",
+        f"{relation}: the dropped text has no fact of its own; {share} % of it in the other, "
+        f"in {evidence.n_runs} runs",
     )
 
 
 def _keep_both(
-    views: tuple[View, View], evidence: Evidence, objections: tuple[str, str], jaccard: float, containment: float
+    views: tuple[View, View],
+    evidence: Evidence,
+    objections: tuple[str, str],
+    jaccard: float,
+    containment: float,
 ) -> Verdict:
     shorter = 0 if views[0].n_tokens <= views[1].n_tokens else 1
     n = views[shorter].n_tokens
@@ -139,7 +148,8 @@ def _keep_both(
     if exchanged * TOKENS_PER_EXCHANGE > n:
         return Verdict("template", None, f"template: {exchanged} facts exchanged in place; {objection}")
     if found < STORY_SHARE:
-        return Verdict("related", None, f"related: {round(100 * found)} % of the shorter text shared; {objection}")
+        share = round(100 * found)
+        return Verdict("related", None, f"related: {share} % of the shorter text shared; {objection}")
     compact = side.longest + side.second >= 0.7 * side.own and not exchanged
     relation: Relation = "partial" if compact and side.longest > 15 else "revised"
     return Verdict(relation, None, f"{relation}: {objection}")

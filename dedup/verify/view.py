@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dedup.kernels.sketches import hash_tokens
 from dedup.flags import TOKEN_CAPITAL, TOKEN_LINE_START, TOKEN_NUMBER, TOKEN_SENTENCE_START, TOKEN_UNSPACED
+from dedup.kernels.sketches import hash_tokens
 from dedup.verify.facts import DIGITS, NOUN_CAPITAL_WORDS, number_of
 
 # A token's stand-in character: a code point past the surrogates, up to the end of Unicode.
@@ -84,7 +84,8 @@ class View:
         """One 64-bit hash per token."""
         if self._hashes is None:
             self._hashes = np.empty(self.n_tokens, np.uint64)
-            hash_tokens(np.frombuffer(self.key, np.uint8), 0, len(self.key), self._hashes)
+            # A jitted kernel has no types for mypy.
+            hash_tokens(np.frombuffer(self.key, np.uint8), 0, len(self.key), self._hashes)  # type: ignore[no-untyped-call]
         return self._hashes
 
     @property
@@ -151,7 +152,8 @@ def line_hashes(view: View) -> NDArray[np.uint64]:
     place = np.arange(view.n_tokens) - np.repeat(starts, np.diff(np.append(starts, view.n_tokens)))
     # Each token is weighed by its place in the line, so that order counts.
     weights = (place.astype(np.uint64) * np.uint64(2) + np.uint64(1)) * _LINE_PRIME
-    return np.add.reduceat(view.hashes * weights, starts)
+    hashes: NDArray[np.uint64] = np.add.reduceat(view.hashes * weights, starts)
+    return hashes
 
 
 def line_starts(view: View) -> NDArray[np.int64]:

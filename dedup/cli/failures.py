@@ -1,0 +1,26 @@
+"""Exit codes and one-line messages for errors that are not our own."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+def exit_code_of_click(error: Exception) -> int | None:
+    """Print a usage error of the argument parser in our own form; return its exit code, None for other errors."""
+    show = getattr(error, "format_message", None)
+    if show is None:
+        code = getattr(error, "exit_code", None)
+        return int(code) if code is not None else (130 if type(error).__name__ == "Abort" else None)
+    context: Any = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "dedup"
+    message = " ".join(str(show()).rstrip(".").split())
+    sys.stderr.write(f"dedup: error[usage]: {message}; see {command} --help\n")
+    return 2
+
+
+def line_of_os_error(error: OSError) -> str:
+    """Return what the system refused, and for which file."""
+    what = error.strerror or type(error).__name__
+    where = f" ({error.filename})" if error.filename else ""
+    return f"{what}{where}; check the disk and the permissions"

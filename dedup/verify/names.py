@@ -1,0 +1,55 @@
+"""Which capitalised tokens are names, and which numbers are no facts."""
+
+from __future__ import annotations
+
+from dedup.flags import TOKEN_CAPITAL, TOKEN_LINE_START, TOKEN_NUMBER, TOKEN_SENTENCE_START, TOKEN_UPPER
+from dedup.verify.facts import CALENDAR, UNITS
+from dedup.verify.view import View
+
+_LINE_AND_SENTENCE = TOKEN_LINE_START | TOKEN_SENTENCE_START
+
+
+def is_name(view: View, other: View, p: int) -> bool:
+    """Tell whether a capitalised token is a name, and not a headline's word or a sentence's first.
+
+    Parameters
+    ----------
+    view, other : View
+        The text that has the token, and the one it is held against.
+    p : int
+        The token's place.
+    """
+    if view.capitals == "nothing":
+        return False
+    classes = view.classes
+    word = view.tokens[p]
+    if classes[p] & TOKEN_NUMBER or len(word) < 2 or word in CALENDAR or word in UNITS:
+        return False
+    if classes[p] & TOKEN_SENTENCE_START:
+        # Only the headline can tell: a name is in the one and not in the other's.
+        return word in view.title_tokens and bool(other.title_tokens) and word not in other.title_tokens
+    # Three capitalised words in a row are a headline in capitals.
+    in_headline = classes[p] & TOKEN_UPPER and 0 < p < len(classes) - 1
+    return not (in_headline and classes[p - 1] & TOKEN_UPPER and classes[p + 1] & TOKEN_UPPER)
+
+
+def beside_shared(view: View, p: int, places: list[int]) -> bool:
+    """Tell whether a name stands beside one that both texts have: a first name, a rank, an acronym."""
+    own = set(places)
+    for step in (1, -1):
+        q = p + step
+        while q in own and view.classes[q] & TOKEN_CAPITAL:
+            q += step
+        if q not in own and 0 <= q < view.n_tokens and view.classes[q] & TOKEN_CAPITAL:
+            return True
+    return False
+
+
+def is_list_number(classes: bytes, p: int, number: str) -> bool:
+    """Tell whether a number is a list's numbering: short, alone before a sentence at the start of a line."""
+    return (
+        classes[p] & _LINE_AND_SENTENCE == _LINE_AND_SENTENCE
+        and len(number) <= 2
+        and p + 1 < len(classes)
+        and bool(classes[p + 1] & TOKEN_CAPITAL)
+    )
