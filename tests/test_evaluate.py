@@ -1,5 +1,6 @@
 """Evaluation: scores against brute force, files against their faults."""
 
+import gzip
 import itertools
 import json
 import math
@@ -273,6 +274,22 @@ def test_an_empty_or_absent_file_is_refused(tmp_path):
         load_decisions(tmp_path / "absent.jsonl")
     with pytest.raises(UsageError, match="cannot read"):
         load_truth(tmp_path)
+
+
+def test_packed_files_are_read_and_a_truncated_one_is_refused(tmp_path):
+    rows = [{"record": f"r{n}", "id": n, "status": "kept"} for n in range(1000)]
+    plain = write(tmp_path / "d.jsonl", *rows).read_bytes()
+    packed = tmp_path / "d.jsonl.gz"
+    packed.write_bytes(gzip.compress(plain))
+    assert load_decisions(packed) == load_decisions(tmp_path / "d.jsonl")
+    packed.write_bytes(gzip.compress(plain)[:-20])
+    with pytest.raises(DataError, match="truncated"):
+        load_decisions(packed)
+
+
+def test_a_file_without_a_last_line_end_is_read_whole(tmp_path):
+    path = write(tmp_path / "t.jsonl", {"a": 1, "b": 2, "label": "dup"}, '\n{"a": 1, "b": 3, "label": "dup"}')
+    assert [(pair.b, pair.line) for pair in load_truth(path).pairs] == [(2, 1), (3, 3)]
 
 
 def test_the_table_fits_80_columns_and_shows_every_label():

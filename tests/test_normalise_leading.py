@@ -40,10 +40,14 @@ def test_wrapped_prose_does_not_lose_its_first_line():
 
 
 def test_the_key_keeps_six_tenths_of_the_words():
-    assert (
-        leading_matter("Harbour bridge closed after storm damage on Monday\n\nIt was so, a spokesman said.")
-        == 0
-    )
+    headline = "Harbour bridge closed for a week after storm damage on Monday night\n\n"
+    brief = "It was so, a spokesman of the port said, and no ship sailed."
+    assert leading_matter(headline + brief) == 0
+    assert leading_matter(headline + brief + " " + REST) == len(headline)
+
+
+def test_a_row_of_figures_under_a_month_is_no_date():
+    assert leading_matter("Apr 149.25 149.25 149.50 2000 1064\n" + REST) == 0
 
 
 def test_the_dateline_stays_in_the_readable_text():

@@ -10,8 +10,12 @@ from typing import Any, TypeAlias
 import msgspec
 
 from dedup.errors import DataError, UsageError
+from dedup.files.compression import Expansion, detect_compression, expand
 from dedup.records import Decision
 
+_PIECE_BYTES = 1 << 20
+# Decisions repeat their field names in every row, so they pack better than texts.
+_EXPANSION_LIMIT = 1000
 JUDGEMENTS = ("yes", "no", "debatable")
 # What msgspec raises on bad syntax or types, on bad bytes, and on very deep nesting.
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -240,11 +244,30 @@ def _truth_rows(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _lines(path: str | Path) -> Iterator[tuple[str, bytes]]:
+    number, rest = 0, b""
+    for piece in _pieces(Path(path)):
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            number += 1
+            if line.strip():
+                yield f"{path}:{number}", line
+    if rest.strip():
+        yield f"{path}:{number + 1}", rest
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
     try:
-        with Path(path).open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield f"{path}:{number}", line
+        with path.open("rb") as file:
+            stream = iter(lambda: file.read(_PIECE_BYTES), b"")
+            first = next(stream, b"")
+            kind = detect_compression(path.name, first)
+            if kind is None:
+                yield first
+                yield from stream
+            else:
+                yield from expand(
+                    kind, first, stream, Expansion(str(path), _EXPANSION_LIMIT, path.stat().st_size)
+                )
     except OSError as error:
         raise UsageError(
             f"cannot read {path}: {error.strerror}", remedy="give the path of a readable JSONL file"

@@ -109,24 +109,26 @@ def sketch_batch(
         longest = max(longest, class_offsets[document + 1] - class_offsets[document])
     tokens = np.empty(longest, np.uint64)
     shingles = np.empty(longest, np.uint64)
+    mixed = np.empty(longest, np.uint32)
     n_out = 0
     for document in range(key_offsets.shape[0] - 1):
         first_class = class_offsets[document]
         n_tokens = hash_tokens(key, key_offsets[document], key_offsets[document + 1], tokens)
         n_shingles = hash_shingles(tokens, classes, first_class, n_tokens, size, unspaced_size, shingles)
-        signature = signatures[document]
-        for k in range(num_perm):
-            signature[k] = np.uint32(0xFFFFFFFF)
         for s in range(n_shingles):
             value = np.uint32(shingles[s])
             value = np.uint32(value ^ np.uint32(value >> np.uint32(16)))
             value = np.uint32(value * np.uint32(0x85EBCA6B))
             value = np.uint32(value ^ np.uint32(value >> np.uint32(13)))
             value = np.uint32(value * np.uint32(0xC2B2AE35))
-            value = np.uint32(value ^ np.uint32(value >> np.uint32(16)))
-            for k in range(num_perm):
-                permuted = np.uint32(np.uint32(multipliers[k] * value) + addends[k])
-                signature[k] = min(signature[k], permuted)
+            mixed[s] = np.uint32(value ^ np.uint32(value >> np.uint32(16)))
+        for k in range(num_perm):
+            multiplier = multipliers[k]
+            addend = addends[k]
+            smallest = np.uint32(0xFFFFFFFF)
+            for s in range(n_shingles):
+                smallest = min(smallest, np.uint32(np.uint32(multiplier * mixed[s]) + addend))
+            signatures[document, k] = smallest
         n_shingles = hash_shingles(
             tokens, classes, first_class, n_tokens, fingerprint_size, fingerprint_unspaced, shingles
         )

@@ -240,17 +240,42 @@ def write_keys(
                         capitals += 1
                     if bits == LATIN:
                         n_latin += 1
-                        # The common case by far, a run of small ASCII letters, without the machinery.
+                        # The common case by far, small ASCII letters and single spaces, without the machinery.
                         ahead = at + step
-                        while ahead < end and data[ahead] >= 97 and data[ahead] <= 122:
-                            key[out] = data[ahead]
+                        while True:
+                            begun = ahead
+                            while ahead < end and data[ahead] >= 97 and data[ahead] <= 122:
+                                key[out] = data[ahead]
+                                out += 1
+                                ahead += 1
+                                if out + 64 > key.shape[0]:
+                                    return document
+                            letters += ahead - begun
+                            n_latin += ahead - begun
+                            if (
+                                n_other > 0
+                                or digits > 0
+                                or ahead + 1 >= end
+                                or data[ahead] != 32
+                                or data[ahead + 1] < 97
+                                or data[ahead + 1] > 122
+                            ):
+                                break
+                            if n_out + 2 > classes.shape[0]:
+                                return document
+                            if capitals >= 2 and capitals == letters:
+                                token_class |= _UPPER
+                            classes[n_out] = token_class
+                            n_out += 1
+                            key[out] = 32
                             out += 1
                             ahead += 1
-                            if out + 64 > key.shape[0]:
-                                return document
-                        run = ahead - at - step
-                        letters += run
-                        n_latin += run
+                            token = out
+                            token_class = 0
+                            letters = 0
+                            capitals = 0
+                            n_latin = 0
+                            cased = False
                         at = ahead
                         continue
                     if bits == CYRILLIC or bits == GREEK:

@@ -14,6 +14,7 @@ _WINDOW = 8  # non-empty lines looked at
 _LONGEST = 300  # characters of a headline
 _SUFFIX_WORDS = 5  # of a site's name or another part set off by a dash or bar
 _ALIKE = 94.0  # RapidFuzz ratio
+_NEGATIONS = frozenset(("no", "not", "non", "un", "out", "off", "up", "ohne", "nie", "pas", "не", "без"))
 _PARTS = re.compile(r"\s(?:[|–—»·-]|--)\s")
 # A line of code or an entry of a table set in by spaces.
 _CODE = re.compile(r"[={}\\]|\s{4}")
@@ -32,9 +33,9 @@ class _Candidate:
 def find_repeated_headline(lines: list[str], title: str | None = None) -> tuple[list[int], list[int]] | None:
     """Find the copies of a headline in the first eight non-empty lines, down to the first prose line.
 
-    Copies are equal by key, equal but for a set-off part ("| Site"), cut with an ellipsis, or alike to the
-    letter with the same digits. Speakers' turns, list items, lines under three words and lines inside a
-    sentence are never taken for headlines.
+    Copies are equal by key, equal but for a set-off part ("| Site"), cut with an ellipsis, or alike but for
+    the spelling of a word, with the same digits. Speakers' turns, list items, lines under three words and
+    lines inside a sentence are never taken for headlines.
 
     Parameters
     ----------
@@ -150,7 +151,30 @@ def _same(one: _Candidate, other: _Candidate) -> bool:
         or _DIGITS.findall(one.key) != _DIGITS.findall(other.key)
     ):
         return False
-    return bool(fuzz.ratio(one.key, other.key, score_cutoff=_ALIKE) >= _ALIKE)
+    return bool(fuzz.ratio(one.key, other.key, score_cutoff=_ALIKE)) and _spelt_otherwise(one.key, other.key)
+
+
+def _spelt_otherwise(one: str, other: str) -> bool:
+    """Tell whether the words that differ are spellings of each other, or small words that one key lacks.
+
+    The ratio alone takes "uncooked" for "cooked" and "refraction" for "diffraction".
+    """
+    left = [word for word in one.split() if word not in other.split()]
+    right = [word for word in other.split() if word not in one.split()]
+    for word in list(left):
+        match = next((match for match in right if _spelling(word, match)), None)
+        if match is not None:
+            left.remove(word)
+            right.remove(match)
+    return all(len(word) <= 3 and word not in _NEGATIONS for word in left + right)
+
+
+def _spelling(word: str, other: str) -> bool:
+    if word[:2] != other[:2]:
+        return False
+    shorter, longer = sorted((word, other), key=len)
+    # "Sen." and "Senator"; else one letter in ten.
+    return (len(shorter) >= 3 and longer.startswith(shorter)) or fuzz.ratio(word, other) >= 90
 
 
 def _is_cut_of(cut: _Candidate, whole: _Candidate) -> bool:

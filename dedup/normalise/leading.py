@@ -15,6 +15,7 @@ _BODY_SHARE = 0.6  # of the text that the key must keep
 _WRAP = 100  # no wrapped column is wider: a longer line is a paragraph
 
 _NUMERIC_DATE = re.compile(r"(?:(?:19|20)\d\d([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:19|20)\d\d)\b")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d{1,4}(?:st|nd|rd|th|h\d{0,2}|am|pm)?")
 _DATE_SPLIT = re.compile(r"[\s,.:/|()·-]+")
@@ -199,7 +200,8 @@ def _is_date(line: str) -> bool:
     if _NUMERIC_DATE.match(line) or _CLOCK.match(line + " "):
         return True
     # A day and month alone may head a column of figures.
-    return any(word in MONTHS for word in words) and any(len(word) == 4 and word.isdigit() for word in words)
+    numbers = [word for word in words if word[0].isdigit()]
+    return any(word in MONTHS for word in words) and len(numbers) <= 5 and any(map(_YEAR.fullmatch, numbers))
 
 
 def _is_headline(text: str, start: int, end: int, title: str | None) -> bool:

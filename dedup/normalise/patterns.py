@@ -218,7 +218,7 @@ FURNITURE: dict[str, tuple[str, ...]] = {
         r"저작(?:권자).{{0,30}}",
     ),
     "advertisement": (
-        r"advertis(?:ement|ing)s?(?: (?:feature|continue reading(?: the main story)?))?",
+        r"advertisement(?: (?:feature|continue reading(?: the main story)?))?",
         r"sponsored(?: (?:content|links?|stories|post|by {link}))?",
         r"promoted(?: (?:content|links?|stories|by {link}))?",
         r"paid (?:content|post|advertisement)",

@@ -7,7 +7,7 @@ and applies the rules of `dedup.verify.rules`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from dedup.verify.view import View, line_hashes
 
 __all__ = ["Overlap", "View", "decide_by_sets", "line_hashes", "relate"]
 
+_OTHER: dict[Literal[0, 1] | None, Literal[0, 1] | None] = {0: 1, 1: 0, None: None}
 _NO_HOUSE: NDArray[np.uint64] = np.empty(0, np.uint64)
 
 
@@ -88,10 +89,18 @@ def relate(
     ('contained', 0)
     """
     config = config or VerifyConfig()
+    # Of several best alignments one is taken: in a fixed order of the texts it is always the same one.
+    swapped = (b.n_tokens, b.key) < (a.n_tokens, a.key)
+    if swapped:
+        a, b = b, a
     alignment = align(a, b)
     evidence = collect(a, b, alignment, house, ocr=config.profile == "ocr")
     verdict = decide(a, b, evidence, jaccard=overlap.jaccard, containment=overlap.containment, config=config)
+    fuller = verdict.fuller
     only_a, only_b = evidence.sides
+    if swapped:
+        only_a, only_b = only_b, only_a
+        fuller = _OTHER[fuller]
     total = a.n_tokens + b.n_tokens
     return ScoredPair(
         verdict.relation,
@@ -99,7 +108,7 @@ def relate(
         round(overlap.containment, 4),
         round(2 * evidence.matched / total, 4) if total else None,
         verdict.reason,
-        verdict.fuller,
+        fuller,
         {
             "extra": only_a.own - only_b.own,
             "foreign": only_a.foreign - only_b.foreign,

@@ -9,6 +9,8 @@ from dedup.verify.view import View
 
 # Under the ocr profile: two readings of one passage agree in this share of their letters.
 OCR_LIKENESS = 0.6
+# What scanners take for each other most.
+_LOOK_ALIKES = str.maketrans({"l": "1", "i": "1", "o": "0", "s": "5", "b": "8", "z": "2"})
 # Two long passages share words by chance; what they share says nothing.
 REWORDED_TOKENS = 40
 # Spellings are compared word by word up to so many pairs.
@@ -102,7 +104,9 @@ def same_reading(a: View, b: View, left: list[int], right: list[int]) -> bool:
     words_b = [b.tokens[p] for p in right]
     if _digits_differ(words_a, words_b):
         return False
-    return bool(Levenshtein.normalized_similarity("".join(words_a), "".join(words_b)) >= OCR_LIKENESS)
+    letters_a = "".join(words_a).translate(_LOOK_ALIKES)
+    letters_b = "".join(words_b).translate(_LOOK_ALIKES)
+    return bool(Levenshtein.normalized_similarity(letters_a, letters_b) >= OCR_LIKENESS)
 
 
 def _digits_differ(words_a: list[str], words_b: list[str]) -> bool:

@@ -13,7 +13,7 @@ from dedup.verify.align import Alignment, Gap
 from dedup.verify.edges import Edges, Places, find_edges, house_places, without_dateline, without_frames
 from dedup.verify.equate import cancel, same_amounts, same_reading
 from dedup.verify.facts import CORRECTION_WORDS, exchanges_days, number_of
-from dedup.verify.names import beside_shared, is_list_number, is_name
+from dedup.verify.names import beside_shared, is_date_stamp, is_list_number, is_name
 from dedup.verify.stages import count_bodies, exchanged_stage
 from dedup.verify.view import View
 
@@ -207,7 +207,7 @@ def _own_facts(
         word = tokens[p]
         number = number_of(word)
         if number:
-            if not is_list_number(classes, p, number):
+            if not is_list_number(classes, p, number) and not is_date_stamp(view, p):
                 (known if number in other.numbers else lacking).append(p)
         elif word not in words:
             if classes[p] & TOKEN_CAPITAL and is_name(view, other, p):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from rapidfuzz.distance import OSA
@@ -219,17 +218,3 @@ def exchanges_days(a: list[str], b: list[str]) -> bool:
         if days_a and days_b and not days_a & days_b:
             return True
     return False
-
-
-def day_of(weekday: int, date: int, *, future: bool = False) -> tuple[int, int]:
-    """Return (month, day) of the weekday (Monday is 0) nearest before, or after, a date in µs.
-
-    Examples
-    --------
-    >>> day_of(1, 1_746_316_800_000_000)  # the Tuesday before Sunday, 4 May 2025
-    (4, 29)
-    """
-    day = datetime.fromtimestamp(date / 1e6, UTC)
-    step = (weekday - day.weekday()) % 7 if future else -((day.weekday() - weekday) % 7)
-    day += timedelta(days=step)
-    return day.month, day.day

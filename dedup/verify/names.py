@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dedup.flags import TOKEN_CAPITAL, TOKEN_LINE_START, TOKEN_NUMBER, TOKEN_SENTENCE_START, TOKEN_UPPER
-from dedup.verify.facts import CALENDAR, UNITS
+from dedup.verify.facts import CALENDAR, MONTHS, UNITS, WEEKDAYS
 from dedup.verify.view import View
 
-_LINE_AND_SENTENCE = TOKEN_LINE_START | TOKEN_SENTENCE_START
+_LINE_AND_SENTENCE = _LINE_OR_SENTENCE = TOKEN_LINE_START | TOKEN_SENTENCE_START
+# A date stamp stands among so many first tokens of a text of so many.
+STAMP_TOKENS = 60
+STAMPED_TOKENS = 120
 
 
 def is_name(view: View, other: View, p: int) -> bool:
@@ -43,6 +46,25 @@ def beside_shared(view: View, p: int, places: list[int]) -> bool:
         if q not in own and 0 <= q < view.n_tokens and view.classes[q] & TOKEN_CAPITAL:
             return True
     return False
+
+
+def is_date_stamp(view: View, p: int) -> bool:
+    """Tell whether a number is the day of a date that opens a line near the top: "July 27, 2005".
+
+    The day a copy was put out is no fact of the story. In a short text it is: the day of a notice.
+    """
+    classes, tokens = view.classes, view.tokens
+    if p >= STAMP_TOKENS or view.n_tokens < STAMPED_TOKENS or p + 1 >= len(classes):
+        return False
+    month = next((q for q in (p - 1, p + 1) if q >= 0 and tokens[q] in MONTHS), None)
+    if month is None:
+        return False
+    first, last = min(p, month), max(p, month)
+    # A weekday may stand before the date.
+    if first and tokens[first - 1] in WEEKDAYS:
+        first -= 1
+    year = last + 1 < len(classes) and len(tokens[last + 1]) == 4 and tokens[last + 1].isdecimal()
+    return year and bool(classes[first] & _LINE_OR_SENTENCE)
 
 
 def is_list_number(classes: bytes, p: int, number: str) -> bool:
