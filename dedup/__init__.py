@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         SystemFailure,
         UsageError,
     )
-    from dedup.normalise import normalise
+    from dedup.normaliser import normalise
     from dedup.pipeline.library import deduplicate
     from dedup.records import Article, Cluster, Decision, Link, Normalised, Removal, Result, ScoredPair
 
@@ -40,7 +40,7 @@ _HOMES = {
     "SystemFailure": "errors",
     "UsageError": "errors",
     "deduplicate": "pipeline.library",
-    "normalise": "normalise",
+    "normalise": "normaliser",
 }
 
 __all__ = [

@@ -39,7 +39,7 @@ def sketch(
     Parameters
     ----------
     keys, classes : pyarrow.LargeBinaryArray, shape (n_docs,)
-        As `dedup.normalise.key.make_keys` returns them.
+        As `dedup.normaliser.key.make_keys` returns them.
     config : SketchConfig, optional
         Lengths, permutations and seed.
 
@@ -56,7 +56,7 @@ def sketch(
 
     Examples
     --------
-    >>> from dedup.normalise.key import make_keys
+    >>> from dedup.normaliser.key import make_keys
     >>> keys, classes = make_keys(pa.array(["one two three four five"], pa.large_string()))
     >>> sketch(keys, classes).signatures.shape
     (1, 128)
@@ -98,7 +98,7 @@ def to_datasketch(signature: NDArray[np.uint32], *, seed: int = 1) -> datasketch
 
     Examples
     --------
-    >>> from dedup.normalise.key import make_keys
+    >>> from dedup.normaliser.key import make_keys
     >>> keys, classes = make_keys(pa.array(["one two three four five"], pa.large_string()))
     >>> minhash = to_datasketch(sketch(keys, classes).signatures[0])
     >>> minhash.update(b"three four five")  # already in the set: nothing changes

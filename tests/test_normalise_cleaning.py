@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dedup.flags import flag_names
-from dedup.normalise import clean, clean_batch
+from dedup.normaliser import clean, clean_batch
 from dedup.records import Removal
 
 CASES = json.loads((Path(__file__).parent / "normalise_cases.json").read_text(encoding="utf-8"))

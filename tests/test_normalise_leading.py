@@ -3,7 +3,7 @@
 
 import pytest
 
-from dedup.normalise import clean, is_stub, leading_matter
+from dedup.normaliser import clean, is_stub, leading_matter
 
 REST = "Two cables of the old harbour bridge tore on Monday, and all traffic was sent over the hill road, the port said."
 

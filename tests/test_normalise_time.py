@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from dedup.normalise import clean, is_stub, leading_matter
+from dedup.normaliser import clean, is_stub, leading_matter
 
 HOSTILE = {
     "less-than signs": "<", "open tags": "<a ", "tags with quotes": "<a x='", "tags with spaces": "<a" + " " * 50,

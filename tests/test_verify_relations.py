@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dedup.config import VerifyConfig
-from dedup.normalise.key import make_key
+from dedup.normaliser.key import make_key
 from dedup.records import ScoredPair
 from dedup.verify import Overlap, View, relate
 

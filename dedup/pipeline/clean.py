@@ -26,7 +26,7 @@ from dedup.files import (
     parse,
     resolve_fields,
 )
-from dedup.normalise import clean_batch
+from dedup.normaliser import clean_batch
 from dedup.pipeline.outputs import Outputs
 from dedup.pipeline.spill import TemporaryFolder
 from dedup.pipeline.workers import Crew

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from dedup import flags as bits
 from dedup.config import Config
 from dedup.kernels.sketches import hash_lines, hash_values
-from dedup.normalise import clean_batch
-from dedup.normalise.key import make_keys, utf8_buffers
+from dedup.normaliser import clean_batch
+from dedup.normaliser.key import make_keys, utf8_buffers
 from dedup.records import Removal
 from dedup.schema import prepared_schema
 from dedup.sketch import sketch

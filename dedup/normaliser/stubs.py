@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from dedup.normalise.leading import is_dateline_alone
-from dedup.normalise.lines import count_unspaced
-from dedup.normalise.notices import NOTICES
-from dedup.normalise.starts import literal_starts
+from dedup.normaliser.leading import is_dateline_alone
+from dedup.normaliser.lines import count_unspaced
+from dedup.normaliser.notices import NOTICES
+from dedup.normaliser.starts import literal_starts
 
 _LONGEST = 900  # characters
 _WORDS = 90

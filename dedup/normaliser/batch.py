@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dedup.normalise.cleaning import clean
+from dedup.normaliser.cleaning import clean
 from dedup.records import Removal
 
 

@@ -10,22 +10,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dedup.flags import flag_names
-from dedup.normalise.cleaning import Cleaned, clean
-from dedup.normalise.leading import leading_matter
-from dedup.normalise.stubs import is_stub
+from dedup.normaliser.cleaning import Cleaned, clean
+from dedup.normaliser.leading import leading_matter
+from dedup.normaliser.stubs import is_stub
 from dedup.records import Normalised
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from dedup.normalise.batch import CleanedBatch
+    from dedup.normaliser.batch import CleanedBatch
 
 __all__ = ["Cleaned", "clean", "clean_batch", "is_stub", "leading_matter", "normalise"]
 
 
 def clean_batch(texts: pa.LargeStringArray, titles: pa.LargeStringArray | None = None) -> CleanedBatch:
-    """Clean a column of texts; see `dedup.normalise.batch.clean_batch`, loaded here on first use."""
-    from dedup.normalise.batch import clean_batch as run
+    """Clean a column of texts; see `dedup.normaliser.batch.clean_batch`, loaded here on first use."""
+    from dedup.normaliser.batch import clean_batch as run
 
     return run(texts, titles)
 
@@ -55,7 +55,7 @@ def normalise(text: str, *, title: str | None = None) -> Normalised:
     """
     import pyarrow as pa
 
-    from dedup.normalise.key import make_keys
+    from dedup.normaliser.key import make_keys
 
     cleaned = clean(text, title=title)
     # Lone surrogates are gone by now, unless the text did not settle; a key has no use for them.

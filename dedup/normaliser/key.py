@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dedup.kernels.tokens import write_keys
-from dedup.normalise.table import load
+from dedup.normaliser.table import load
 
 # Half-width voicing marks in UTF-8: such kana compose with their neighbours.
 _VOICING = (b"\xef\xbe\x9e", b"\xef\xbe\x9f")

@@ -2,7 +2,7 @@
 
 The table is made from Python's `unicodedata` and shipped as a file, so that
 the same text has the same key under every Python version. To make it anew:
-``python -m dedup.normalise.table``.
+``python -m dedup.normaliser.table``.
 """
 
 from __future__ import annotations

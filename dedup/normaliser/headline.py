@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from rapidfuzz import fuzz
 
-from dedup.normalise.leading import is_matter_line
-from dedup.normalise.lines import count_unspaced, is_list_item, is_prose, is_turn, line_key
+from dedup.normaliser.leading import is_matter_line
+from dedup.normaliser.lines import count_unspaced, is_list_item, is_prose, is_turn, line_key
 
 _WINDOW = 8  # non-empty lines looked at
 _LONGEST = 300  # characters of a headline

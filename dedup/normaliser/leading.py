@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from dedup.normalise.lines import count_unspaced, ends_sentence, is_list_item, is_prose, is_turn, line_key
-from dedup.normalise.words import AGENCIES, DATE_WORDS, MONTHS, NOT_PLACES, PARTICLES
+from dedup.normaliser.lines import count_unspaced, ends_sentence, is_list_item, is_prose, is_turn, line_key
+from dedup.normaliser.words import AGENCIES, DATE_WORDS, MONTHS, NOT_PLACES, PARTICLES
 
 _LINES = 8  # looked at from the top
 _LONGEST = 120  # characters of a dateline or of a line of matter

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from dedup.normalise.lines import count_unspaced, ends_sentence, is_prose
-from dedup.normalise.patterns import FURNITURE, SIGN_OFFS
-from dedup.normalise.starts import literal_starts
+from dedup.normaliser.lines import count_unspaced, ends_sentence, is_prose
+from dedup.normaliser.patterns import FURNITURE, SIGN_OFFS
+from dedup.normaliser.starts import literal_starts
 
 _LONGEST = 130  # characters; 15 words are seldom more
 _WORDS = 15

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dedup import flags
-from dedup.normalise.characters import compose, drop_invisible, repair_mojibake, unify_line_ends
-from dedup.normalise.furniture import find_furniture
-from dedup.normalise.headline import find_repeated_headline
-from dedup.normalise.leading import leading_matter
-from dedup.normalise.markup import MADE, SWALLOWED, drop_marks, number_lines, strip_tags, unescape_entities
-from dedup.normalise.stubs import is_stub
+from dedup.normaliser.characters import compose, drop_invisible, repair_mojibake, unify_line_ends
+from dedup.normaliser.furniture import find_furniture
+from dedup.normaliser.headline import find_repeated_headline
+from dedup.normaliser.leading import leading_matter
+from dedup.normaliser.markup import MADE, SWALLOWED, drop_marks, number_lines, strip_tags, unescape_entities
+from dedup.normaliser.stubs import is_stub
 from dedup.records import Removal
 
 # One pass settles nearly every text and the second proves it; what a third still changes is a construction.
