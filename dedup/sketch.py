@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dedup.config import SketchConfig
+from dedup.flags import TOKEN_LINE_START
 from dedup.kernels.sketches import sketch_batch
 
 if TYPE_CHECKING:
@@ -25,10 +26,11 @@ _FINGERPRINT_CHARACTERS = 12
 
 @dataclass(frozen=True, slots=True)
 class Sketches:
-    """Signatures, uint32, shape (n_docs, num_perm), and fingerprints, one list of uint64 per document."""
+    """Signatures, uint32, shape (n_docs, num_perm); fingerprints and line hashes, a list of uint64 each."""
 
     signatures: NDArray[np.uint32]
     fingerprints: pa.LargeListArray
+    lines: pa.LargeListArray
 
 
 def sketch(
@@ -66,16 +68,21 @@ def sketch(
     token_classes, class_offsets = _buffers(classes)
     multipliers, addends = permutations(config.num_perm, config.seed)
     signatures = np.empty((len(keys), config.num_perm), np.uint32)
-    # Winnowing keeps at most one fingerprint per shingle.
-    fingerprints = np.empty(int(class_offsets[-1] - class_offsets[0]) + len(keys), np.uint64)
-    offsets = np.zeros(len(keys) + 1, np.int64)
+    # At most one fingerprint per shingle and one line per token.
+    most = int(class_offsets[-1] - class_offsets[0]) + len(keys)
+    fingerprints, lines = np.empty(most, np.uint64), np.empty(most, np.uint64)
+    offsets, line_offsets = np.zeros(len(keys) + 1, np.int64), np.zeros(len(keys) + 1, np.int64)
     sketch_batch(
         key, key_offsets, token_classes, class_offsets, multipliers, addends,
         config.shingle_tokens, config.shingle_characters, config.fingerprint_tokens, _FINGERPRINT_CHARACTERS,
-        config.fingerprint_window, signatures, fingerprints, offsets,
+        config.fingerprint_window, np.uint8(TOKEN_LINE_START),
+        signatures, fingerprints, offsets, lines, line_offsets,
     )  # fmt: skip
-    values = pa.array(fingerprints[: offsets[-1]].copy())
-    return Sketches(signatures, pa.LargeListArray.from_arrays(pa.array(offsets), values))
+    return Sketches(signatures, _lists(fingerprints, offsets), _lists(lines, line_offsets))
+
+
+def _lists(values: NDArray[np.uint64], offsets: NDArray[np.int64]) -> pa.LargeListArray:
+    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values[: offsets[-1]].copy()))
 
 
 @cache

@@ -41,7 +41,7 @@ _VARYING = (
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, its lines, where they begin (from 0), and the file it is to be written to."""
+    """A fenced block: its language, its lines, where they begin (from 0), and the file it is for."""
 
     language: str
     lines: tuple[str, ...]
@@ -51,7 +51,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Example:
-    """A command or program with its expected output, which stands in the lines ``start`` to ``stop`` of the page."""
+    """A command or program with its expected output, from line ``start`` to ``stop`` of the page."""
 
     command: list[str]
     expected: str
@@ -148,7 +148,7 @@ def _as_pattern(line: str) -> str:
 
 
 def check_page(page: Path, *, write: bool = False) -> list[str]:
-    """Run a page's examples; return a message for each that differs, or put the new outputs in their place."""
+    """Run a page's examples; return a message for each that differs, or write the new outputs."""
     lines = page.read_text(encoding="utf-8").splitlines()
     changes: list[tuple[Example, str]] = []
     with tempfile.TemporaryDirectory() as name:
@@ -178,7 +178,7 @@ def main() -> int:
     faults = [
         fault for page in arguments.pages or PAGES for fault in check_page(page.resolve(), write=arguments.write)
     ]
-    print("\n\n".join(faults) or "all examples print what the pages say")
+    sys.stdout.write(("\n\n".join(faults) or "all examples print what the pages say") + "\n")
     return 1 if faults and not arguments.write else 0
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from typer.main import get_command
 
@@ -20,11 +20,11 @@ from dedup.cli.settings import RUN_KEYS
 from dedup.config import CandidateConfig, ClusterConfig, ReadConfig, SketchConfig, VerifyConfig
 
 TARGET = Path(__file__).with_name("cli.md")
-_VALUES = {"text": "TEXT", "str": "TEXT", "integer": "N", "int": "N", "float": "X"}
+_VALUES = {int: "N", float: "X"}
 # Settings that have no flag: nobody should need them twice.
 _ONLY_SETTINGS = {
     "record_limit_bytes": "A larger record is quarantined.",
-    "expansion_limit": "What a compressed input may unfold to, as a multiple of its size (and never under 1 GiB).",
+    "expansion_limit": "What a compressed input may unfold to, in multiples of its size; never under 1 GiB.",
     "shingle_tokens": "Tokens of a shingle.",
     "shingle_characters": "Characters of a shingle in scripts written without spaces.",
     "num_perm": "Permutations of a MinHash signature.",
@@ -88,25 +88,28 @@ def _exit_codes() -> str:
 
 def _section(path: str, command: Any) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
-    usage = " ".join([path, *("" + (p.metavar or p.name.upper()) for p in arguments), "[OPTIONS]"])
+    usage = " ".join([path, *(p.metavar or p.name.upper() for p in arguments), "[OPTIONS]"])
     lines = [f"## {path}", "", " ".join((command.help or "").split()), "", "```", usage, "```", ""]
     if arguments:
         lines += ["| argument | meaning |", "|---|---|"]
         lines += [f"| `{p.metavar or p.name.upper()}` | {_cell(p.help)} |" for p in arguments] + [""]
+    types = get_type_hints(command.callback)
     panels: dict[str, list[Any]] = {}
     for option in options(command):
         panels.setdefault(getattr(option, "rich_help_panel", None) or "", []).append(option)
     for panel, members in panels.items():
         lines += [f"| {panel or 'option'} | meaning |", "|---|---|"]
-        lines += [f"| {_names(option)} | {_cell(option.help)}{_default(option)} |" for option in members] + [""]
+        lines += [f"| {_names(option, types)} | {_cell(option.help)}{_default(option)} |" for option in members]
+        lines.append("")
     return "\n".join(lines)
 
 
-def _names(option: Any) -> str:
+def _names(option: Any, types: dict[str, Any]) -> str:
     names = ", ".join(f"`{name}`" for name in sorted(option.opts, key=len))
     if option.is_flag:
         return names
-    value = option.metavar or _VALUES.get(option.type.name, option.type.name.upper())
+    kinds = get_args(types[option.name]) or (types[option.name],)
+    value = option.metavar or next((_VALUES[kind] for kind in kinds if kind in _VALUES), "TEXT")
     return f"{names} `{value}`".replace("|", "\\|")
 
 
@@ -125,8 +128,8 @@ def _settings() -> str:
     lines = [
         "## Settings file",
         "",
-        "What would be given again and again can stand in `dedup.toml`, or in `[tool.dedup]` of `pyproject.toml`, "
-        "in the folder where the program runs, or in the file named by `--config`. Flags go before the file; "
+        "What would be given again and again can stand in `dedup.toml`, or in `[tool.dedup]` of "
+        "`pyproject.toml`, in the folder where the program runs, or in the file named by `--config`. Flags go before the file; "
         "an unknown key is an error. Keys are the names of flags of `dedup run` without dashes in front:",
         "",
         "<!-- file: dedup.toml -->",
@@ -135,6 +138,11 @@ def _settings() -> str:
         "max_days = 7",
         'drop = ["exact", "near", "contained"]',
         'source_priority = ["Harbor Wire", "Brenna Post"]',
+        "```",
+        "",
+        "```console",
+        "$ dedup run samples/articles.jsonl --dry-run --quiet && echo these settings work",
+        "these settings work",
         "```",
         "",
         "| key | default | meaning |",

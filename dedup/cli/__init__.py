@@ -73,8 +73,10 @@ def _unexpected(error: Exception, debug: bool) -> int:
 
 
 def _say(message: str, code: int) -> int:
+    from dedup.cli.failures import one_line
+
     try:
-        sys.stderr.write(f"dedup: {message}\n")
+        sys.stderr.write(f"dedup: {one_line(message)}\n")
         sys.stderr.flush()
     except OSError:
         pass

@@ -7,7 +7,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
+
+import msgspec
 
 from dedup.config import CandidateConfig, ClusterConfig, Config, ReadConfig, SketchConfig, VerifyConfig
 from dedup.errors import UsageError
@@ -15,10 +17,11 @@ from dedup.errors import UsageError
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _LISTS = ("drop", "prefer", "source_priority")
 # Keys of the file that are flags of `dedup run` and no cut-offs.
-RUN_KEYS = (
-    "against", "annotate", "input_format", "keep_text", "max_drop_rate", "memory", "no_overwrite",
-    "on_duplicate_id", "temp", "use_statistics", "workers",
-)  # fmt: skip
+RUN_KEYS: Mapping[str, Any] = {
+    "against": list[str], "annotate": bool, "input_format": str, "keep_text": bool, "max_drop_rate": float,
+    "memory": str | int, "no_overwrite": bool, "on_duplicate_id": str, "temp": str, "use_statistics": str,
+    "workers": int,
+}  # fmt: skip
 _PARTS: Mapping[str, type] = {
     "read": ReadConfig, "sketch": SketchConfig, "candidates": CandidateConfig,
     "verify": VerifyConfig, "cluster": ClusterConfig,
@@ -31,7 +34,7 @@ def load_settings(flags: Mapping[str, Any], config_file: str | None) -> dict[str
     Raises
     ------
     UsageError
-        If the file is not there, not TOML, or holds a key that does not exist.
+        If the file is not there, not TOML, or holds a key that does not exist or a value of the wrong type.
     """
     settings = _read_file(config_file)
     settings.update({name: value for name, value in flags.items() if value is not None})
@@ -52,10 +55,7 @@ def make_config(settings: Mapping[str, Any]) -> Config:
         for key in _LISTS:
             if key in chosen:
                 chosen[key] = _listed(chosen[key])
-        try:
-            parts[name] = kind(**chosen)
-        except TypeError as error:
-            raise UsageError(f"setting of the wrong type: {error}", remedy="see docs/cli.md") from error
+        parts[name] = kind(**chosen)
     return Config(**parts)
 
 
@@ -106,9 +106,16 @@ def _section(path: Path, *, required: bool) -> dict[str, Any]:
 
 
 def _checked(section: Mapping[str, Any], where: str) -> dict[str, Any]:
-    known = {f.name for kind in _PARTS.values() for f in fields(kind)} | set(RUN_KEYS)
+    known = {name: hint for kind in _PARTS.values() for name, hint in get_type_hints(kind).items()}
+    known |= {name: str | list[str] for name in _LISTS} | {"profile": str} | RUN_KEYS
     settings = {key.replace("-", "_"): value for key, value in section.items()}
-    for key in settings:
+    for key, value in settings.items():
         if key not in known:
             raise UsageError(f"unknown setting {key!r}", where=where, remedy=f"known are {', '.join(sorted(known))}")
+        try:
+            msgspec.convert(value, known[key])
+        except msgspec.ValidationError as error:
+            raise UsageError(
+                f"setting {key} = {value!r} is of the wrong type", where=where, remedy=str(error).lower()
+            ) from error
     return settings

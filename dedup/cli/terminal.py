@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from dedup.cli.failures import one_line
 from dedup.pipeline.summary import Summary
 
 _UNITS = {"read": "B", "verify": "pairs", "write": "records"}
@@ -82,14 +83,14 @@ def print_summary(summary: Summary) -> None:
     console.print(table)
     if summary.largest:
         shown = ", ".join(f"{identifier} ({size})" for identifier, size in summary.largest)
-        console.print(f"largest clusters: {shown}", markup=False, soft_wrap=False)
+        console.print(f"largest clusters: {one_line(shown)}", markup=False, soft_wrap=False)
     stages = ", ".join(f"{name} {elapsed_s:.1f}" for name, elapsed_s in summary.seconds.items())
     console.print(f"seconds: {stages}", markup=False)
 
 
 def print_line(message: str) -> None:
     """Print one line of news."""
-    sys.stderr.write(f"dedup: {message}\n")
+    sys.stderr.write(f"dedup: {one_line(message)}\n")
 
 
 def _short(number: float) -> str:

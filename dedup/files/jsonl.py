@@ -24,6 +24,7 @@ NESTING_LIMIT = 500
 _FIELDS_FROM = 1000
 _FIELDS_BYTES = 64 << 20
 _BLANK = b" \t\r"
+_SAFE_DIGITS = 300  # fewer fit into a double
 _TOKENS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 _ESCAPES = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)",
@@ -283,7 +284,7 @@ class _Reader:
     def _add(self, text: str, token: Any, values: list[Any], flags: int) -> None:
         identity = _id_token(token) if token is not None else None
         if identity is False:
-            self.rows.add_bad("id is an array or an object")
+            self.rows.add_bad("id is an array, an object or a number out of range")
             return
         title, source, date, url = values
         rows = self.rows
@@ -351,7 +352,11 @@ def _id_token(raw: Any) -> bytes | Literal[False] | None:
         return token if len(token) > 2 else None
     if token in (b"", b"null"):
         return None
-    return token if token[0] not in b"[{" else False
+    if token[0] in b"[{":
+        return False
+    # What a decoder can't read (1e999, thousands of digits) can't be ordered either.
+    beyond = (len(token) > _SAFE_DIGITS or b"e" in token.lower()) and _plain_value(token) is None
+    return False if beyond else token
 
 
 def _plain_value(raw: Any) -> Any:

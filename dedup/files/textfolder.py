@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from dedup.files.chunks import HEAD_BYTES, Chunk, Source, changed, over_limit
+from dedup.files.chunks import HEAD_BYTES, TARGET_BYTES, Chunk, Source, changed, over_limit
 from dedup.files.raw import PIECE_BYTES, unreadable
 from dedup.files.rows import SUSPECT, Rows, string_tokens
 
@@ -48,7 +48,7 @@ class TextFolderSource(Source):
         """Return the files, in the order of the records."""
         return [self.path / name for name in self.files]
 
-    def chunks(self, target_bytes: int = 8 << 20) -> Iterator[Chunk]:
+    def chunks(self, target_bytes: int = TARGET_BYTES) -> Iterator[Chunk]:
         """Yield the files for the first time."""
         self._checks, self._target_bytes = [], target_bytes
         digest = hashlib.sha256()

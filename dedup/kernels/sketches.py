@@ -88,11 +88,14 @@ def sketch_batch(
     fingerprint_size,
     fingerprint_unspaced,
     window,
+    line_bit,
     signatures,
     fingerprints,
     fingerprint_offsets,
+    lines,
+    line_offsets,
 ):  # type: ignore[no-untyped-def]
-    """Fill `signatures` (uint32, n × num_perm) and `fingerprints` (uint64) of a batch of keys.
+    """Fill `signatures` (uint32, n × num_perm), `fingerprints` and `lines` (uint64) of a batch of keys.
 
     The signature follows datasketch's "affine32": the 32-bit shingle hash goes
     through MurmurHash3's finalizer, then a·h + b modulo 2^32, and the least
@@ -102,6 +105,8 @@ def sketch_batch(
     Fingerprints are winnowed (Schleimer, Wilkerson, Aiken 2003): of every
     `window` neighbouring shingles the one with the least hash, so that any run
     of `fingerprint_size + window - 1` shared tokens shares a fingerprint.
+
+    A line's hash sums its tokens, each weighed by its place, so that order counts.
     """
     num_perm = multipliers.shape[0]
     longest = 1
@@ -111,9 +116,24 @@ def sketch_batch(
     shingles = np.empty(longest, np.uint64)
     mixed = np.empty(longest, np.uint32)
     n_out = 0
+    n_lines = 0
     for document in range(key_offsets.shape[0] - 1):
         first_class = class_offsets[document]
         n_tokens = hash_tokens(key, key_offsets[document], key_offsets[document + 1], tokens)
+        weight = _SEED
+        line = np.uint64(0)
+        for k in range(n_tokens):
+            if k > 0 and classes[first_class + k] & line_bit:
+                lines[n_lines] = line
+                n_lines += 1
+                weight = _SEED
+                line = np.uint64(0)
+            line += tokens[k] * weight
+            weight += _SEED + _SEED
+        if n_tokens > 0:
+            lines[n_lines] = line
+            n_lines += 1
+        line_offsets[document + 1] = n_lines
         n_shingles = hash_shingles(tokens, classes, first_class, n_tokens, size, unspaced_size, shingles)
         for s in range(n_shingles):
             value = np.uint32(shingles[s])
@@ -149,33 +169,6 @@ def sketch_batch(
                     fingerprints[n_out] = value
                     n_out += 1
         fingerprint_offsets[document + 1] = n_out
-
-
-@kernel
-def hash_lines(key, key_offsets, classes, class_offsets, line_bit, lines, line_offsets):  # type: ignore[no-untyped-def]
-    """Fill `lines` (uint64) with one order-sensitive hash per line of each key, `line_offsets` with their places."""
-    longest = 1
-    for document in range(key_offsets.shape[0] - 1):
-        longest = max(longest, class_offsets[document + 1] - class_offsets[document])
-    tokens = np.empty(longest, np.uint64)
-    n_out = 0
-    for document in range(key_offsets.shape[0] - 1):
-        n_tokens = hash_tokens(key, key_offsets[document], key_offsets[document + 1], tokens)
-        place = np.uint64(0)
-        value = np.uint64(0)
-        for k in range(n_tokens):
-            if k > 0 and classes[class_offsets[document] + k] & line_bit:
-                lines[n_out] = value
-                n_out += 1
-                place = np.uint64(0)
-                value = np.uint64(0)
-            # Each token is weighed by its place in the line, so that order counts.
-            value += tokens[k] * ((place * np.uint64(2) + _U1) * _SEED)
-            place += _U1
-        if n_tokens > 0:
-            lines[n_out] = value
-            n_out += 1
-        line_offsets[document + 1] = n_out
 
 
 @kernel

@@ -7,11 +7,16 @@ import numpy as np
 from dedup.kernels.cache import kernel
 
 # What a code point does to the token under construction; low four bits of the table's `kind`.
-SEPARATOR, DROPPED, LETTER, CAPITAL, DIGIT, UNSPACED, NEWLINE, TERMINATOR, COMMA, OPENING, HYPHEN, PERIOD = range(12)
+(
+    SEPARATOR, DROPPED, LETTER, CAPITAL, DIGIT, UNSPACED, NEWLINE, TERMINATOR, COMMA, OPENING, HYPHEN, PERIOD,
+    VOICING,
+) = range(13)  # fmt: skip
 # Script bits, in the high four.
 LATIN, CYRILLIC, GREEK = 16, 32, 64
 
 _NUMBER, _CAP, _SENTENCE, _LINE, _CHARACTER, _UPPER = 1, 2, 4, 8, 16, 32
+_VOICED = 0xFF9E  # half-width voicing mark; the half-voiced one follows it
+_KANA_U, _KANA_VU = 0x0A6, 0x0F4  # the low twelve bits of two katakana that are not neighbours
 _LONGEST_TOKEN = 256  # look-alikes in longer "tokens" (base64, URLs) are left alone
 _ABBREVIATION = 3  # "Mr.", "Gen.", "U.S.": a period after so few letters ends no sentence
 
@@ -95,6 +100,18 @@ def write_keys(
                 elif 0x20000 <= point < 0x40000:
                     kind = UNSPACED
             if kind == DROPPED:
+                at += step
+                continue
+            if kind == VOICING:
+                # A half-width voicing mark composes with the katakana before it: base + 1, half-voiced + 2.
+                if out - begin >= 3 and token < 0 and key[out - 3] == 0xE3:
+                    kana = ((np.int64(key[out - 2]) & 0x3F) << 6) | (key[out - 1] & 0x3F)
+                    if kana == _KANA_U:
+                        kana = _KANA_VU
+                    else:
+                        kana += point - _VOICED + 1
+                    key[out - 2] = 0x80 | (kana >> 6)
+                    key[out - 1] = 0x80 | (kana & 0x3F)
                 at += step
                 continue
             if token >= 0 and last_digit and letters == 0 and (kind == COMMA or kind == PERIOD):

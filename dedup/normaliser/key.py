@@ -7,20 +7,14 @@ look-alike letters are folded; numbers are kept to the digit.
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dedup.kernels.tokens import write_keys
 from dedup.normaliser.table import load
-
-# Half-width voicing marks in UTF-8: such kana compose with their neighbours.
-_VOICING = (b"\xef\xbe\x9e", b"\xef\xbe\x9f")
-
 
 def make_keys(
     texts: pa.LargeStringArray, starts: NDArray[np.int64] | None = None
@@ -51,10 +45,6 @@ def make_keys(
     if starts is None:
         starts = np.zeros(n_docs, np.int64)
     data, offsets = utf8_buffers(texts)
-    raw = data[offsets[0] : offsets[-1]].tobytes() if not pc.all(pc.string_is_ascii(texts)).as_py() else b""
-    if any(mark in raw for mark in _VOICING):
-        texts, starts = _composed(texts, starts)
-        data, offsets = utf8_buffers(texts)
     table = load()
     # Keys of spaced scripts are shorter than their texts; unspaced ones grow by a third. More is rare: grow then.
     key = np.empty(len(data) + len(data) // 3 + 4096, np.uint8)
@@ -87,16 +77,6 @@ def make_key(text: str, start: int = 0) -> tuple[str, bytes]:
     """
     keys, classes = make_keys(pa.array([text[start:]], pa.large_string()))
     return keys[0].as_py().decode(), classes[0].as_py()
-
-
-def _composed(texts: pa.Array, starts: NDArray[np.int64]) -> tuple[pa.Array, NDArray[np.int64]]:
-    """Compose half-width kana, which can't be folded one character at a time."""
-    composed, begin = texts.to_pylist(), starts.copy()
-    for row, text in enumerate(composed):
-        if text and ("\uff9e" in text or "\uff9f" in text):
-            composed[row] = unicodedata.normalize("NFKC", text.encode()[starts[row] :].decode())
-            begin[row] = 0
-    return pa.array(composed, pa.large_string()), begin
 
 
 def utf8_buffers(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -62,9 +62,11 @@ def _kind(character: str) -> int:
     ):  # fmt: skip
         if character in members:
             return kind
+    if character in "\uff9e\uff9f":
+        return t.VOICING
     category = unicodedata.category(character)
     name = unicodedata.name(character, "")
-    if category in ("Cf", "Cn", "Cs", "Co") and category == "Cf":
+    if category == "Cf":
         return t.DROPPED
     if category == "Mn" and (0x300 <= ord(character) < 0x370 or name.startswith(_STRIPPED_SCRIPTS)):
         return t.DROPPED

@@ -57,7 +57,7 @@ def collapse(corpus: Corpus, flags: NDArray[np.uint32], config: Config) -> Nodes
     ordering = [~corpus.published, *preferences, *_identity(corpus)]
     order = good[np.lexsort([column[good] for column in reversed(grouping + ordering)])]
     starts = np.flatnonzero(np.logical_or.reduce([_changes(column[order]) for column in grouping]))
-    ends = np.append(starts[1:], len(order))
+    ends = np.append(starts, len(order))[1:]
     groups: list[list[int]] = []
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         group = order[start:end]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dedup import flags as bits
 from dedup.config import Config
-from dedup.kernels.sketches import hash_lines, hash_values
+from dedup.kernels.sketches import hash_values
 from dedup.normaliser import clean_batch
 from dedup.normaliser.key import make_keys, utf8_buffers
 from dedup.records import Removal
@@ -55,7 +55,7 @@ def prepare(records: pa.RecordBatch, config: Config) -> pa.RecordBatch:
         pa.binary(4 * config.sketch.num_perm), len(bad), [None, pa.py_buffer(sketches.signatures)]
     )
     columns["fingerprints"] = sketches.fingerprints
-    columns["lines"] = _lines(keys, classes)
+    columns["lines"] = sketches.lines
     schema = prepared_schema(config.sketch.num_perm)
     return pa.record_batch([columns[field.name] for field in schema], schema=schema)
 
@@ -78,9 +78,9 @@ def _removals(removed: Sequence[Sequence[Removal]]) -> pa.LargeBinaryArray:
 
 
 def _digests(records: pa.RecordBatch) -> tuple[pa.Array, pa.Array]:
-    """Return the digest of each text, and of each text with its fields."""
+    """Return the digest of each text, and of each text with its fields (of a bad record, with the reason)."""
     digest = _digest_each(records.column("text"))
-    fields = [records.column(name) for name in ("id", "title", "source", "url")]
+    fields = [records.column(name) for name in ("id", "title", "source", "url", "bad")]
     dates = records.column("date").to_numpy(zero_copy_only=False)
     hashed = np.stack([_hashes(column) for column in fields] + [dates.astype("f8").view("u8")], axis=1)
     raw = np.ascontiguousarray(hashed)
@@ -110,11 +110,3 @@ def _hashes(column: pa.Array) -> NDArray[np.uint64]:
     hash_values(data, offsets, hashes)
     return hashes
 
-
-def _lines(keys: pa.LargeBinaryArray, classes: pa.LargeBinaryArray) -> pa.LargeListArray:
-    key, key_offsets = utf8_buffers(keys)
-    token_classes, class_offsets = utf8_buffers(classes)
-    lines = np.empty(len(token_classes) + 1, np.uint64)
-    offsets = np.zeros(len(keys) + 1, np.int64)
-    hash_lines(key, key_offsets, token_classes, class_offsets, np.uint8(bits.TOKEN_LINE_START), lines, offsets)
-    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(lines[: offsets[-1]].copy()))

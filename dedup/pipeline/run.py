@@ -173,14 +173,22 @@ def _total_bytes(sources: Sequence[Source]) -> int | None:
 
 
 def _set_aside(corpus: Corpus, on_duplicate_id: OnDuplicateId) -> None:
-    """Reject records for their ids, where the caller wants it: all but the last, or all but the first."""
+    """Reject records whose id stands on another text as well: all but the last, or all but the first.
+
+    The same id on the same text is a copy like any other.
+    """
     if on_duplicate_id == "keep":
         return
     ids = corpus.numbers("id_hash")[: corpus.n_new]
     order = np.flatnonzero((ids != 0) & corpus.missing("bad")[: corpus.n_new])
+    if on_duplicate_id == "last":
+        order = order[::-1]
     order = order[np.argsort(ids[order], kind="stable")]
-    same = ids[order[1:]] == ids[order[:-1]]
-    losers = order[:-1][same] if on_duplicate_id == "last" else order[1:][same]
+    begins = np.ones(len(order), np.bool_)
+    begins[1:] = ids[order[1:]] != ids[order[:-1]]
+    winners = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
+    digest = corpus.digests("digest")
+    losers = np.sort(order[(digest[order] != digest[winners]).any(axis=1)])
     which = "a later" if on_duplicate_id == "last" else "an earlier"
     corpus.set_aside.update(dict.fromkeys(losers.tolist(), f"{which} record has the same id"))
 

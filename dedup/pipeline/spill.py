@@ -21,7 +21,8 @@ import pyarrow as pa
 
 from dedup.errors import SystemFailure
 
-_PREFIX = "dedup-"
+# Told apart from any folder of the user's: what carries both names may be removed.
+_PREFIX, _LOCK = "dedup-run-", "dedup-run.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,11 @@ class TemporaryFolder:
             root.mkdir(parents=True, exist_ok=True)
             _remove_abandoned(root)
             self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
-            self._lock = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+            made = self.path / "new.lock"
+            self._lock = os.open(made, os.O_CREAT | os.O_RDWR, 0o600)
             _lock(self._lock)
+            # Under its own name only once it is held: another run that starts now would take it.
+            made.rename(self.path / _LOCK)
         except OSError as error:
             raise SystemFailure(
                 f"cannot make a temporary folder: {error.strerror}",
@@ -79,7 +83,7 @@ def _lock(descriptor: int) -> bool:
 
 
 def _remove_abandoned(root: Path) -> None:
-    for lock in root.glob(f"{_PREFIX}*/lock"):
+    for lock in root.glob(f"{_PREFIX}*/{_LOCK}"):
         try:
             descriptor = os.open(lock, os.O_RDWR)
         except OSError:
