@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import subprocess
 import tempfile
 import threading
@@ -35,17 +36,26 @@ class Measured:
     stderr: str
 
 
-def measure(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Measured:
-    """Run a command to its end; sample its memory meanwhile."""
+def measure(
+    command: Sequence[str], *, environment: Mapping[str, str] | None = None, limit_s: float | None = None
+) -> Measured:
+    """Run a command to its end, or to the limit and then stop it; sample its memory meanwhile.
+
+    A stopped command has the exit code of the signal, -15 or -9.
+    """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         began = time.perf_counter()
         process = subprocess.Popen(
-            list(command), stdout=out, stderr=err, env={**os.environ, **(environment or {})}
+            list(command),
+            stdout=out,
+            stderr=err,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,  # so that a stop reaches its children and nothing else
         )
         sampler = _Sampler(process.pid)
         sampler.start()
-        exit_code = process.wait()
+        exit_code = _wait(process, limit_s)
         elapsed_s = time.perf_counter() - began
         sampler.stop()
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -53,6 +63,18 @@ def measure(command: Sequence[str], *, environment: Mapping[str, str] | None = N
         out.seek(0)
         err.seek(0)
         return Measured(elapsed_s, cpu_s, sampler.peak_bytes, exit_code, out.read(), err.read())
+
+
+def _wait(process: subprocess.Popen[bytes], limit_s: float | None) -> int:
+    try:
+        return process.wait(limit_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        return process.wait(10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.wait()
 
 
 class _Sampler(threading.Thread):

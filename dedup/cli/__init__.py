@@ -11,25 +11,49 @@ from types import FrameType
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-class Terminated(BaseException):
-    """SIGTERM, raised where the program stands, so that temporary files go."""
+class Stopped(BaseException):
+    """SIGINT or SIGTERM, raised where the program stands, so that temporary files go."""
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    _fill_closed_streams()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # A job in the background of a script is started with SIGINT ignored.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _on_signal)
     if sys.platform != "win32":
         # A closed pipe shows as an error of write, which the outputs handle; Python ignores the signal.
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     code = _run(sys.argv[1:])
+    sys.exit(_flush(code))
+
+
+def _fill_closed_streams() -> None:
+    """Open standard streams that came closed, so that they fail when used: else the next file would become one."""
+    streams = (("stdin", os.O_WRONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w"))
+    for number, (name, flags, mode) in enumerate(streams):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, flags)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+
+
+def _flush(code: int) -> int:
+    """Write out what standard output still holds; return the exit code that results."""
     try:
         sys.stdout.flush()
+        if code != 141:
+            return code
     except BrokenPipeError:
         code = 141
-    if code == 141:
-        # What is left in the buffer has no reader; the interpreter would complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)
+    except OSError as error:
+        code = code or _unexpected(error, debug=False)
+    # What is left in the buffer has no taker; the interpreter would complain about it at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return code
 
 
 def _run(arguments: list[str]) -> int:
@@ -40,12 +64,14 @@ def _run(arguments: list[str]) -> int:
         from dedup.cli.app import app
 
         app(arguments, standalone_mode=False, prog_name="dedup")
-    except KeyboardInterrupt:
-        return _say("interrupted", 130)
-    except Terminated:
-        return _say("terminated", 143)
+    except (KeyboardInterrupt, Stopped) as stop:
+        number = stop.args[0] if stop.args else signal.SIGINT
+        return _say("terminated" if number == signal.SIGTERM else "interrupted", 128 + number)
     except BrokenPipeError:
         return 141
+    except SystemExit as end:
+        # The parser's library turns a closed pipe into an exit of its own.
+        return 141 if isinstance(end.__context__, BrokenPipeError) else int(end.code or 0)
     except DedupError as error:
         if debug:
             raise
@@ -83,5 +109,5 @@ def _say(message: str, code: int) -> int:
     return code
 
 
-def _on_sigterm(_signal: int, _frame: FrameType | None) -> None:
-    raise Terminated
+def _on_signal(number: int, _frame: FrameType | None) -> None:
+    raise Stopped(number)

@@ -49,7 +49,7 @@ class Decider:
         self._corpus = outcome.corpus
         self._verdicts = outcome.verdicts
         self._stands_for = _members_of_keepers(outcome)
-        self._links = _links(outcome)
+        self._links = _Links(outcome)
         self._supersedes = _supersedes(outcome)
         self._sum = 0
         self.counts: Counter[str] = Counter()
@@ -117,8 +117,8 @@ class Decider:
                 "kept_in": "against" if kept >= self._corpus.n_new else "input",
             }  # fmt: skip
             row |= self._evidence(node, keeper)
-        if node in self._links:
-            row["links"] = [self._link(node, verdict) for verdict in self._links[node]]
+        if links := self._links.of(node):
+            row["links"] = [self._link(node, verdict) for verdict in links]
         if flags := flag_names(int(outcome.flags[document])):
             row["flags"] = flags
         if removed:
@@ -218,21 +218,23 @@ def _members_of_keepers(outcome: Outcome) -> dict[int, list[int]]:
     return dict(joined)
 
 
-def _links(outcome: Outcome) -> dict[int, list[int]]:
-    """Return each node's strongest verdicts that merged nothing; ties by content."""
-    v = outcome.verdicts
-    rows = np.flatnonzero(np.isin(v.relation, _LINKED) & (outcome.keeper[v.a] != outcome.keeper[v.b]))
-    node = np.concatenate([v.a[rows], v.b[rows]])
-    other = np.concatenate([v.b[rows], v.a[rows]])
-    both = np.concatenate([rows, rows])
-    identity = outcome.corpus.digests("identity")[outcome.nodes.first[other]]
-    order = np.lexsort((identity[:, 1], identity[:, 0], ~strengths(v)[both], node))
-    node, both = node[order], both[order]
-    linked, first, sizes = np.unique(node, return_index=True, return_counts=True)
-    return {
-        n: both[begin : begin + min(size, _LINKS_LIMIT)].tolist()
-        for n, begin, size in zip(linked.tolist(), first.tolist(), sizes.tolist(), strict=True)
-    }
+class _Links:
+    """Each node's strongest verdicts that merged nothing, ties by content; arrays, since most nodes have some."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        v = outcome.verdicts
+        rows = np.flatnonzero(np.isin(v.relation, _LINKED) & (outcome.keeper[v.a] != outcome.keeper[v.b]))
+        node = np.concatenate([v.a[rows], v.b[rows]])
+        other = np.concatenate([v.b[rows], v.a[rows]])
+        both = np.concatenate([rows, rows])
+        identity = outcome.corpus.digests("identity")[outcome.nodes.first[other]]
+        order = np.lexsort((identity[:, 1], identity[:, 0], ~strengths(v)[both], node))
+        self._verdicts = both[order]
+        self._first = np.searchsorted(node[order], np.arange(len(outcome.keeper) + 1))
+
+    def of(self, node: int) -> list[int]:
+        first, end = self._first[node], self._first[node + 1]
+        return [] if first == end else self._verdicts[first : min(end, first + _LINKS_LIMIT)].tolist()
 
 
 def _supersedes(outcome: Outcome) -> dict[int, int]:

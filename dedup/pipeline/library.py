@@ -21,7 +21,7 @@ from dedup.pipeline.prepare import prepare
 from dedup.pipeline.progress import Progress
 from dedup.pipeline.resolve import resolve
 from dedup.pipeline.outputs import new_texts
-from dedup.pipeline.spill import Place, TemporaryFolder, spill_file
+from dedup.pipeline.spill import Place, Scratch, TemporaryFolder, spill_file
 from dedup.pipeline.workers import Crew
 from dedup.records import Article, Cluster, Decision, Link, Result
 from dedup.schema import prepared_schema
@@ -100,7 +100,7 @@ def deduplicate(
             places += _prepare_all(published, published_fields, folder.path, config, crew)
         corpus = Corpus(places, prepared_schema(config.sketch.num_perm), n_new, ["records"] * len(places))
         rejected = _rejected(corpus, on_bad_record)
-        outcome = resolve(corpus, config, crew, Progress(), statistics)
+        outcome = resolve(corpus, config, crew, Progress(), Scratch(folder.path, None), statistics)
         decider = Decider(outcome)
         kept, dropped, tables, rows = [], [], [], []
         for part, batch, decided in zip(parts, corpus.batches[:n_new], decider.batches(), strict=True):

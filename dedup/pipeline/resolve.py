@@ -18,6 +18,7 @@ from dedup.pipeline.collapse import Nodes, collapse
 from dedup.pipeline.corpus import Corpus
 from dedup.pipeline.judge import forget_mapped, judge, make_tasks
 from dedup.pipeline.progress import Progress, Step
+from dedup.pipeline.spill import Scratch
 from dedup.pipeline.verdicts import Verdicts, drop_edges, read_verdicts
 from dedup.pipeline.workers import Crew
 from dedup.statistics import Statistics, learn
@@ -45,7 +46,12 @@ class Outcome:
 
 
 def resolve(
-    corpus: Corpus, config: Config, crew: Crew, progress: Progress, statistics: Statistics | None = None
+    corpus: Corpus,
+    config: Config,
+    crew: Crew,
+    progress: Progress,
+    scratch: Scratch,
+    statistics: Statistics | None = None,
 ) -> Outcome:
     """Decide about every document of a corpus.
 
@@ -56,6 +62,8 @@ def resolve(
     crew : Crew
         Runs the comparisons; the outcome is the same for any number of workers.
     progress : Progress
+    scratch : Scratch
+        Where large arrays live.
     statistics : Statistics, optional
         Frozen statistics; learned from this corpus when absent.
     """
@@ -66,7 +74,7 @@ def resolve(
         nodes = collapse(corpus, flags, config)
         statistics = statistics or _learn(corpus, nodes, config)
     with progress.stage("candidates"):
-        pairs = _candidates(corpus, nodes, config, crew.n_workers, counters)
+        pairs = _candidates(corpus, nodes, config, crew.n_workers, scratch, counters)
     with progress.stage("verify", total=len(pairs)) as step:
         judged = _judge(corpus, nodes, pairs, statistics, config, crew, step, counters)
     with progress.stage("cluster"):
@@ -119,27 +127,29 @@ def _learn(corpus: Corpus, nodes: Nodes, config: Config) -> Statistics:
 
 
 def _candidates(
-    corpus: Corpus, nodes: Nodes, config: Config, workers: int, counters: dict[str, int]
+    corpus: Corpus, nodes: Nodes, config: Config, workers: int, scratch: Scratch, counters: dict[str, int]
 ) -> NDArray[np.int64]:
     """Return pairs of nodes, the fuller first, sorted by it; shape (n, 2)."""
     active = np.flatnonzero(~nodes.alone)
     active = active[np.argsort(nodes.first[active], kind="stable")]
     documents = nodes.first[active]
-    signatures = np.empty((len(active), config.sketch.num_perm), np.uint32)
-    fingerprints, sizes = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+    sizes = [pc.list_value_length(batch.column("fingerprints")).to_numpy() for batch in corpus.batches]
+    n_fingerprints = np.concatenate([np.empty(0, np.int64), *sizes])[documents]
+    offsets = np.concatenate([[0], np.cumsum(n_fingerprints)]).astype(np.int64)
+    fingerprints = scratch.empty((int(offsets[-1]),), np.uint64)
+    signatures = scratch.empty((len(active), config.sketch.num_perm), np.uint32)
     bounds = np.searchsorted(documents, corpus.starts)
     for number, batch in enumerate(corpus.batches):
         begin, end = bounds[number], bounds[number + 1]
         rows = documents[begin:end] - corpus.starts[number]
         data = np.frombuffer(batch.column("signature").buffers()[1], np.uint32)
         signatures[begin:end] = data.reshape(-1, config.sketch.num_perm)[rows]
-        column = batch.column("fingerprints").take(pa.array(rows))
-        fingerprints.append(column.flatten().to_numpy())
-        sizes.append(pc.list_value_length(column).to_numpy())
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64)
+        chosen = batch.column("fingerprints").take(pa.array(rows)).flatten()
+        fingerprints[offsets[begin] : offsets[end]] = chosen.to_numpy()
     ranks = rank_documents(corpus.n_tokens[documents], corpus.digests("key_digest")[documents])
-    sketched = Sketched(signatures, np.concatenate(fingerprints), offsets, ranks)
-    found = find_candidates(sketched, config.candidates, workers=workers)
+    found = find_candidates(
+        Sketched(signatures, fingerprints, offsets, ranks), config.candidates, workers=workers
+    )
     counters |= found.counters
     pairs = active[found.pairs]
     published = corpus.published[nodes.first]

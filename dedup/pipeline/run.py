@@ -24,7 +24,7 @@ from dedup.pipeline.outputs import Outputs, Staged
 from dedup.pipeline.prepare import prepare
 from dedup.pipeline.progress import Progress, Step
 from dedup.pipeline.resolve import resolve
-from dedup.pipeline.spill import Place, TemporaryFolder, spill_file
+from dedup.pipeline.spill import Place, Scratch, TemporaryFolder, spill_file
 from dedup.pipeline.summary import Summary, summarise
 from dedup.pipeline.workers import Crew
 from dedup.schema import prepared_schema
@@ -124,7 +124,7 @@ def run(
         corpus = Corpus(places, prepared_schema(config.sketch.num_perm), n_new, files)
         _set_aside(corpus, on_duplicate_id)
         _require_rejects(corpus, outputs.rejects)
-        outcome = resolve(corpus, config, crew, progress, frozen)
+        outcome = resolve(corpus, config, crew, progress, Scratch(folder.path, memory_bytes), frozen)
         decider = Decider(outcome)
         with progress.stage("write", total=corpus.n_new) as step:
             chunks = (chunk for source in sources for chunk in source.chunks_again())

@@ -17,12 +17,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from dedup.errors import SystemFailure
 
 # Told apart from any folder of the user's: what carries both names may be removed.
 _PREFIX, _LOCK = "dedup-run-", "dedup-run.lock"
+_MEMORY_BYTES = 4 << 30
+_SHARE_OF_ONE_ARRAY = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,14 @@ class Place:
     offset: int
     length: int
     n_rows: int
+
+
+def _cannot_write(folder: Path, error: OSError) -> SystemFailure:
+    return SystemFailure(
+        f"cannot write to the temporary folder: {error.strerror}",
+        where=str(folder),
+        remedy="free some space or name another place with --temp",
+    )
 
 
 class TemporaryFolder:
@@ -111,12 +123,37 @@ class SpillFile:
             while written < len(data):
                 written += self._file.write(data[written:]) or 0
         except OSError as error:
-            raise SystemFailure(
-                f"cannot write to the temporary folder: {error.strerror}",
-                where=str(self._path.parent),
-                remedy="free some space or name another place with --temp",
-            ) from error
+            raise _cannot_write(self._path.parent, error) from error
         return Place(str(self._path), offset, len(data), batch.num_rows)
+
+
+class Scratch:
+    """Large arrays: in memory while they are small against the budget, else in mapped temporary files.
+
+    Parameters
+    ----------
+    folder : Path
+    memory_bytes : int, optional
+        Budget of the whole run; 4 GiB when not given.
+    """
+
+    def __init__(self, folder: Path, memory_bytes: int | None) -> None:
+        self._folder = folder
+        # Signatures and fingerprints are the two large ones; libraries, batches under way and the
+        # numbers of each document take the rest.
+        self._limit = (memory_bytes or _MEMORY_BYTES) // _SHARE_OF_ONE_ARRAY
+        self._count = 0
+
+    def empty(self, shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
+        """Return an uninitialised array."""
+        n_bytes = int(np.prod(shape)) * np.dtype(kind).itemsize
+        if n_bytes <= self._limit:
+            return np.empty(shape, kind)
+        self._count += 1
+        try:
+            return np.memmap(self._folder / f"array-{self._count}", kind, "w+", shape=shape)
+        except OSError as error:
+            raise _cannot_write(self._folder, error) from error
 
 
 @lru_cache(maxsize=1)
