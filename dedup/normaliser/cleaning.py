@@ -8,7 +8,7 @@ from dedup import flags
 from dedup.normaliser.characters import compose, drop_invisible, repair_mojibake, unify_line_ends
 from dedup.normaliser.furniture import find_furniture
 from dedup.normaliser.headline import find_repeated_headline
-from dedup.normaliser.leading import leading_matter
+from dedup.normaliser.leading import leading_matter, says_corrected
 from dedup.normaliser.markup import MADE, SWALLOWED, drop_marks, number_lines, strip_tags, unescape_entities
 from dedup.normaliser.stubs import is_stub
 from dedup.records import Removal
@@ -28,7 +28,7 @@ class Cleaned:
     removed : tuple of Removal
         Lines taken out, by their place in the text as it came.
     flags : int
-        Bits of `dedup.flags`: unsettled, mojibake, degraded, suspect characters, stub.
+        Bits of `dedup.flags`: unsettled, mojibake, degraded, suspect characters, stub, corrected.
     key_start : int
         Character of ``readable`` where the key begins, after headline, byline and dateline.
     """
@@ -62,7 +62,10 @@ def clean(text: str, *, title: str | None = None) -> Cleaned:
     readable, removed, found = _settle(text, title)
     if is_stub(readable):
         found |= flags.STUB
-    return Cleaned(readable, removed, found, leading_matter(readable, title=title))
+    key_start = leading_matter(readable, title=title)
+    if key_start and says_corrected(readable[:key_start]):
+        found |= flags.CORRECTED
+    return Cleaned(readable, removed, found, key_start)
 
 
 def _settle(text: str, title: str | None) -> tuple[str, tuple[Removal, ...], int]:

@@ -80,6 +80,11 @@ _NOTE = re.compile(
     r"|\(?(?:editor.s note|eds)\s?[:：]|\(?this (?:story|article|version|report) (?:has been|was|corrects)\b",
     re.IGNORECASE,
 )
+_CORRECTED = re.compile(
+    r"^\(?(?:correction|corrected|corrects|corrigé|korrektur|berichtigung|corrección|correção"
+    r"|correzione|rectificatie|düzeltme|исправление|更正|訂正|정정)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
 _RELEASE = re.compile(
     r"(?:\W{0,5}for (?:immediate |planning )?release\b|"
     r"(?:press|news|media) (?:release|statement|advisory|contact)s?(?:\W|$)|"
@@ -350,3 +355,14 @@ def _is_region(chunk: str) -> bool:
         or not (word[0].islower() or word[0].isupper())
         for word in words
     )
+
+
+def says_corrected(leading: str) -> bool:
+    """Tell whether what stands before the body says that the text was corrected.
+
+    Examples
+    --------
+    >>> says_corrected("Nurses end strike\\nCorrection: the name of a nurse.\\n")
+    True
+    """
+    return _CORRECTED.search(leading) is not None
