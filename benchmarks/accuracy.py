@@ -22,16 +22,19 @@ from pathlib import Path
 from typing import Any
 
 import baselines
+import msgspec
 import numpy as np
 from accuracy_tables import print_corpus
 from baselines import BASELINES, Baseline
 from documents import Document, read_rows, write_rows
 from environment import RESULTS, describe_run, write_result
 from perturb import KINDS, Kind
-from planting import SAMPLES, Corpus, Planted, find_corpora, plant, records_of_run
+from planting import SAMPLES, SMALL_CORPUS, Corpus, Planted, find_corpora, plant, records_of_run
 from rich.console import Console
 
-from dedup.evaluate import ClusterTruth, evaluate, load_decisions
+from dedup import deduplicate
+from dedup.config import Config, Profile, VerifyConfig
+from dedup.evaluate import ClusterTruth, evaluate
 from dedup.evaluate.scores import Floats, ratio, resample
 from dedup.records import Decision
 
@@ -67,26 +70,34 @@ class Answer:
         return self.members[self.fates[one].kept]
 
 
-def run_program(documents: list[Document], *, profile: str) -> tuple[Answer, list[Any]]:
-    """Run ``dedup run`` over the documents; return its answer, and the decisions."""
+def run_program(documents: list[Document], *, profile: Profile) -> tuple[Answer, list[Any]]:
+    """Run the whole program over the documents; return its answer, and the decisions.
+
+    A large corpus goes through the command line, which works in parallel; a
+    small one through the library, which starts sooner.
+    """
+    rows = [document.row() for document in documents]
+    if len(documents) <= SMALL_CORPUS:
+        result = deduplicate(rows, config=Config(verify=VerifyConfig(profile=profile)))
+        return Answer.of({one.id: _fate_of(one) for one in result.decisions}), list(result.decisions)
     with tempfile.TemporaryDirectory() as folder:
         source, decisions = Path(folder, "in.jsonl"), Path(folder, "decisions.jsonl")
-        write_rows(source, (document.row() for document in documents))
+        write_rows(source, rows)
         command = [sys.executable, "-c", "from dedup.cli import main; main()", "run", str(source)]
         options = ["-o", str(Path(folder, "kept.jsonl")), "--decisions", str(decisions), "--profile", profile]
         done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"dedup run ended with exit {done.returncode}: {done.stderr.strip()[-2000:]}")
-        answer = Answer.of({row["id"]: _fate(row) for row in read_rows(decisions)})
-        return answer, load_decisions(decisions)
+        found = [msgspec.convert(row, Decision) for row in read_rows(decisions)]
+        return Answer.of({one.id: _fate_of(one) for one in found}), found
 
 
-def _fate(row: dict[str, Any]) -> Fate:
-    relations = {link["id"]: link["relation"] for link in row.get("links", ())}
-    if row["status"] == "dropped":
-        relations[row["kept_id"]] = row["relation"]
-        return Fate(row["kept_id"], row.get("story", row["kept_id"]), relations)
-    return Fate(row["id"], row.get("story", row["id"]), relations)
+def _fate_of(decision: Decision) -> Fate:
+    relations = {link.id: str(link.relation) for link in decision.links}
+    if decision.status == "dropped":
+        relations[decision.kept_id] = str(decision.relation)
+    kept = decision.kept_id if decision.status == "dropped" else decision.id
+    return Fate(kept, kept if decision.story is None else decision.story, relations)
 
 
 class BaselineRunner:
@@ -244,9 +255,7 @@ def measure_corpus(
     runners = [BaselineRunner(corpus.documents, one) for one in BASELINES] if with_peers else []
     peers = {one.name: runner for one, runner in zip(BASELINES, runners, strict=False)}
     natural_peers = {name: runner.run(corpus.documents) for name, runner in peers.items()}
-    # Where all documents have true siblings, none is left alone to be perturbed.
-    alone = not any(isinstance(truth, ClusterTruth) for truth in corpus.truths.values())
-    planted = plant(corpus.documents, kinds, n=n, seed=seed) if alone else []
+    planted = plant(corpus, kinds, n=n, seed=seed)
     rows = measure_kinds(corpus, planted, natural, seed=seed, peers=peers)
     result = {
         "digest": corpus.digest,

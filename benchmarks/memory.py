@@ -41,7 +41,7 @@ def measure(
 ) -> Measured:
     """Run a command to its end, or to the limit and then stop it; sample its memory meanwhile.
 
-    A stopped command has the exit code of the signal, -15 or -9.
+    A command that is stopped gets SIGTERM, and SIGKILL ten seconds later.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:

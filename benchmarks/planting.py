@@ -16,9 +16,13 @@ from environment import ROOT
 from perturb import Copy, Kind
 
 from dedup.evaluate import ClusterTruth, PairTruth, load_truth
+from dedup.evaluate.load import id_key
 
 SAMPLES = ROOT / "samples" / "articles.jsonl"
 LEAST_WORDS = 80
+# A run over a large corpus takes its time; a small corpus needs many, each original serving once in each.
+SMALL_CORPUS = 5000
+RUNS_LARGE, RUNS_SMALL = 4, 40
 # An original's natural neighbours stay below this estimated Jaccard of 3-word shingles.
 NEIGHBOUR_LIMIT = 0.2
 
@@ -44,34 +48,37 @@ class Planted:
 
 
 def find_corpora(folder: Path | None, only: Sequence[str]) -> list[Corpus]:
-    """Load the corpora of a folder, or the project's samples."""
-    paths = [SAMPLES] if folder is None else sorted(folder.glob("*.jsonl*"))
-    corpora = []
-    for path in paths:
+    """Load the corpora of a folder with the truths beside them, or the project's samples."""
+    if folder is None:
+        return [_load(SAMPLES, {"truth": SAMPLES.with_name("truth.jsonl")})]
+    found = []
+    for path in sorted(folder.glob("*.jsonl*")):
         name = path.name.split(".")[0]
-        if path.name not in (f"{name}.jsonl", f"{name}.jsonl.zst") or (only and name not in only):
-            continue
-        beside = {kind: path.parent / f"{name}.{kind}.jsonl" for kind in ("read", "truth")}
-        truths = {kind: load_truth(file) for kind, file in beside.items() if file.exists()}
-        corpora.append(Corpus(name, read_documents(path), truths, digest_files([path])))
-    return corpora
+        if path.name in (f"{name}.jsonl", f"{name}.jsonl.zst") and (not only or name in only):
+            found.append(_load(path, {kind: folder / f"{name}.{kind}.jsonl" for kind in ("read", "truth")}))
+    return found
 
 
-def plant(documents: list[Document], kinds: Iterable[Kind], *, n: int, seed: int) -> list[Planted]:
+def _load(path: Path, truths: dict[str, Path]) -> Corpus:
+    known = {kind: load_truth(file) for kind, file in truths.items() if file.exists()}
+    return Corpus(path.name.split(".")[0], read_documents(path), known, digest_files([path]))
+
+
+def plant(corpus: Corpus, kinds: Iterable[Kind], *, n: int, seed: int) -> list[Planted]:
     """Make up to ``n`` copies of each kind, of originals without near neighbours.
 
     An original serves once a run; kinds that suit few texts take originals
     again in a further run, with the others' copies out of the way.
     """
-    pool = Pool(documents, seed=seed)
-    originals = _lonely(documents)
+    pool = Pool(corpus.documents, seed=seed)
+    originals = _lonely(corpus)
     random.Random(f"originals:{seed}").shuffle(originals)
     unspaced = {original.id for original in originals if is_unspaced(original.text)}
     n_used: Counter[Any] = Counter()
     planted: list[Planted] = []
     for kind in kinds:
         taken: set[Any] = set()
-        for run in range(4):
+        for run in range(RUNS_LARGE if len(corpus.documents) > SMALL_CORPUS else RUNS_SMALL):
             for original in originals:
                 if len(taken) == n:
                     break
@@ -97,15 +104,27 @@ def _planted(kind: Kind, original: Document, copy: Copy, *, number: int, run: in
     return Planted(kind, replace(original, text=copy.original or original.text), document, run)
 
 
-def _lonely(documents: list[Document]) -> list[Document]:
-    """Return the prose texts without a near neighbour; tables and lists are no articles."""
-    sets = baselines.shingle_sets([document.text for document in documents], 3)
+def _lonely(corpus: Corpus) -> list[Document]:
+    """Return the prose texts without a near neighbour or a true copy; tables and lists are no articles."""
+    sets = baselines.shingle_sets([document.text for document in corpus.documents], 3)
     closest = baselines.nearest(baselines.sign(sets, 126), 42, 3)
+    copied = _copied(corpus)
     return [
         document
-        for document, similarity in zip(documents, closest, strict=True)
-        if similarity < NEIGHBOUR_LIMIT and is_prose(document.text, least_words=LEAST_WORDS)
+        for document, similarity in zip(corpus.documents, closest, strict=True)
+        if similarity < NEIGHBOUR_LIMIT
+        and id_key(document.id) not in copied
+        and is_prose(document.text, least_words=LEAST_WORDS)
     ]
+
+
+def _copied(corpus: Corpus) -> set[bytes]:
+    copied: set[bytes] = set()
+    for truth in corpus.truths.values():
+        if isinstance(truth, ClusterTruth):
+            sizes = Counter(truth.cluster_of.values())
+            copied |= {one for one, cluster in truth.cluster_of.items() if sizes[cluster] > 1}
+    return copied
 
 
 def records_of_run(documents: list[Document], planted: list[Planted], run: int) -> list[Document]:

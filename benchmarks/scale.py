@@ -45,7 +45,7 @@ def measure_shape(
                 write_corpus(out, n=size, seed=seed, shape=shape)
             n_bytes = source.stat().st_size
             measured = measure(command_of(OURS, sys.executable, source, target), limit_s=limit_s)
-            stopped = measured.exit_code < 0 and measured.elapsed_s >= limit_s
+            stopped = measured.exit_code != 0 and measured.elapsed_s >= limit_s
             if measured.exit_code and not stopped:
                 raise SystemExit(f"{shape} {size}: exit {measured.exit_code}: {measured.stderr[-2000:]}")
             n_kept = None if stopped else _count_lines(target)

@@ -163,7 +163,7 @@ def _bucket_pairs(entries: NDArray[np.uint64], limit: int) -> Iterator[NDArray[n
 def _pairs_of_fingerprints(
     documents: Sketched, config: CandidateConfig
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Return the pairs that share fingerprints, and how many each shares (as far as buckets were paired up)."""
+    """Return the pairs that share fingerprints, and how many each shares in the buckets paired up."""
     n_parts = max(1, len(documents.fingerprints) // (_PAIRS_AT_ONCE * 4))
     found, counts = [], []
     for part in range(n_parts):
@@ -194,7 +194,9 @@ def _merge(
     low = position[(shared >> np.uint64(32)).astype(np.int64)]
     high = position[(shared & np.uint64(0xFFFFFFFF)).astype(np.int64)]
     least = np.minimum(sizes[low], sizes[high])
-    enough = (counts >= np.minimum(_LEAST_SHARED, least)) & (counts >= _LEAST_SHARED_PART * least) & (low != high)
+    enough = (
+        (counts >= np.minimum(_LEAST_SHARED, least)) & (counts >= _LEAST_SHARED_PART * least) & (low != high)
+    )
     part = counts[enough] / np.maximum(least[enough], 1)
     pairs = _unique([banded, shared[enough]])
     agreement = np.empty(len(pairs), np.uint8)

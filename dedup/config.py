@@ -52,8 +52,14 @@ class SketchConfig:
 
     def __post_init__(self) -> None:
         for name in ("shingle_tokens", "shingle_characters", "fingerprint_tokens", "fingerprint_window"):
-            _require(getattr(self, name) >= 1, f"{name} = {getattr(self, name)}", "give a whole number of 1 or more")
-        _require(8 <= self.num_perm <= 1024, f"num_perm = {self.num_perm}", "give a whole number from 8 to 1024")
+            _require(
+                getattr(self, name) >= 1,
+                f"{name} = {getattr(self, name)}",
+                "give a whole number of 1 or more",
+            )
+        _require(
+            8 <= self.num_perm <= 1024, f"num_perm = {self.num_perm}", "give a whole number from 8 to 1024"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,9 @@ class CandidateConfig:
     bucket_limit: int = 16
 
     def __post_init__(self) -> None:
-        _require(self.bands >= 1 and self.rows >= 1, f"bands × rows = {self.bands} × {self.rows}", "give 1 or more")
+        _require(
+            self.bands >= 1 and self.rows >= 1, f"bands × rows = {self.bands} × {self.rows}", "give 1 or more"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +86,14 @@ class VerifyConfig:
     max_days: int | None = None
 
     def __post_init__(self) -> None:
-        _require(self.profile in get_args(Profile), f"profile {self.profile!r}", f"choose from {', '.join(get_args(Profile))}")
-        _require(self.max_days is None or self.max_days >= 0, f"max_days = {self.max_days}", "give 0 or more days")
+        _require(
+            self.profile in get_args(Profile),
+            f"profile {self.profile!r}",
+            f"choose from {', '.join(get_args(Profile))}",
+        )
+        _require(
+            self.max_days is None or self.max_days >= 0, f"max_days = {self.max_days}", "give 0 or more days"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,10 @@ def prepared_schema(num_perm: int) -> pa.Schema:
     """
     return pa.schema(
         [
-            *(RECORDS.field(name) for name in ("id", "title", "source", "date", "url", "line", "offset", "length")),
+            *(
+                RECORDS.field(name)
+                for name in ("id", "title", "source", "date", "url", "line", "offset", "length")
+            ),
             ("flags", pa.uint32()),
             ("bad", pa.large_string()),
             ("readable", pa.large_string()),  # cleaned text, null when cleaning changed nothing

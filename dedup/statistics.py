@@ -95,9 +95,10 @@ def learn(
 
 def _changes(*columns: NDArray[Any]) -> NDArray[np.bool_]:
     """Mark the rows of sorted columns that differ from the row before."""
-    changed = np.ones(len(columns[0]), np.bool_)
-    if len(changed):
-        changed[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
+    changed = np.zeros(len(columns[0]), np.bool_)
+    changed[:1] = True
+    for column in columns:
+        changed[1:] |= column[1:] != column[:-1]
     return changed
 
 
@@ -120,7 +121,9 @@ def load(path: str) -> Statistics:
                 remedy="make the file anew with --statistics",
             )
         house = np.array([int(value, 16) for value in content["house"]], np.uint64)
-        return Statistics(np.unique(house), int(content["n_docs"]), int(content["bands"]), int(content["rows"]))
+        return Statistics(
+            np.unique(house), int(content["n_docs"]), int(content["bands"]), int(content["rows"])
+        )
     except FileNotFoundError as error:
         raise UsageError("no such statistics file", where=path) from error
     except (ValueError, KeyError, TypeError) as error:

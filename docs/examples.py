@@ -117,7 +117,12 @@ def _commands(block: Block) -> Iterator[Example]:
 def run_example(example: Example, folder: Path) -> str:
     """Return what an example prints on both streams."""
     scripts = str(Path(sys.executable).parent)
-    plain = {"PATH": scripts + os.pathsep + os.environ["PATH"], "COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"}
+    plain = {
+        "PATH": scripts + os.pathsep + os.environ["PATH"],
+        "COLUMNS": "80",
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+    }
     done = subprocess.run(
         example.command,
         cwd=folder,
@@ -176,7 +181,9 @@ def main() -> int:
     parser.add_argument("pages", nargs="*", type=Path, help="all by default")
     arguments = parser.parse_args()
     faults = [
-        fault for page in arguments.pages or PAGES for fault in check_page(page.resolve(), write=arguments.write)
+        fault
+        for page in arguments.pages or PAGES
+        for fault in check_page(page.resolve(), write=arguments.write)
     ]
     sys.stdout.write(("\n\n".join(faults) or "all examples print what the pages say") + "\n")
     return 1 if faults and not arguments.write else 0

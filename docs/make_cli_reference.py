@@ -87,29 +87,30 @@ def _exit_codes() -> str:
 
 
 def _section(path: str, command: Any) -> str:
+    hints = get_type_hints(command.callback, include_extras=True)
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     usage = " ".join([path, *(p.metavar or p.name.upper() for p in arguments), "[OPTIONS]"])
     lines = [f"## {path}", "", " ".join((command.help or "").split()), "", "```", usage, "```", ""]
     if arguments:
         lines += ["| argument | meaning |", "|---|---|"]
-        lines += [f"| `{p.metavar or p.name.upper()}` | {_cell(p.help)} |" for p in arguments] + [""]
-    types = get_type_hints(command.callback)
+        lines += [f"| `{p.metavar or p.name.upper()}` | {_help(p, hints)} |" for p in arguments] + [""]
     panels: dict[str, list[Any]] = {}
     for option in options(command):
         panels.setdefault(getattr(option, "rich_help_panel", None) or "", []).append(option)
     for panel, members in panels.items():
         lines += [f"| {panel or 'option'} | meaning |", "|---|---|"]
-        lines += [f"| {_names(option, types)} | {_cell(option.help)}{_default(option)} |" for option in members]
+        for option in members:
+            lines.append(f"| {_names(option, hints)} | {_help(option, hints)}{_default(option)} |")
         lines.append("")
     return "\n".join(lines)
 
 
-def _names(option: Any, types: dict[str, Any]) -> str:
+def _names(option: Any, hints: dict[str, Any]) -> str:
     names = ", ".join(f"`{name}`" for name in sorted(option.opts, key=len))
     if option.is_flag:
         return names
-    kinds = get_args(types[option.name]) or (types[option.name],)
-    value = option.metavar or next((_VALUES[kind] for kind in kinds if kind in _VALUES), "TEXT")
+    kinds = _kinds(hints[option.name])
+    value = option.metavar or next((value for kind, value in _VALUES.items() if kind in kinds), "TEXT")
     return f"{names} `{value}`".replace("|", "\\|")
 
 
@@ -120,8 +121,16 @@ def _default(option: Any) -> str:
     return f" Default: `{default}`."
 
 
-def _cell(text: str | None) -> str:
-    return " ".join((text or "").split()).replace("|", "\\|")
+def _help(parameter: Any, hints: dict[str, Any]) -> str:
+    # What was declared; where the parameter itself keeps its help differs between versions of Typer.
+    declared = getattr(hints[parameter.name], "__metadata__", (parameter,))[0].help
+    return " ".join((declared or "").split()).replace("|", "\\|")
+
+
+def _kinds(hint: Any) -> set[Any]:
+    """Return the plain types in a hint such as ``Annotated[Optional[int], ...]``."""
+    inner = getattr(hint, "__origin__", hint) if hasattr(hint, "__metadata__") else hint
+    return {inner, *get_args(inner)}
 
 
 def _settings() -> str:
@@ -129,8 +138,9 @@ def _settings() -> str:
         "## Settings file",
         "",
         "What would be given again and again can stand in `dedup.toml`, or in `[tool.dedup]` of "
-        "`pyproject.toml`, in the folder where the program runs, or in the file named by `--config`. Flags go before the file; "
-        "an unknown key is an error. Keys are the names of flags of `dedup run` without dashes in front:",
+        "`pyproject.toml`, in the folder where the program runs, or in the file named by `--config`. "
+        "Flags go before the file; an unknown key is an error. Keys are the names of flags of `dedup run` "
+        "without dashes in front:",
         "",
         "<!-- file: dedup.toml -->",
         "```toml",

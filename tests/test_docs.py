@@ -74,7 +74,8 @@ def test_a_page_whose_examples_hold_has_no_fault(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong"), [("\nhello\n$", "\nhallo\n$"), ("\nthree\n", "\n"), ("ü 2", "ü 3"), ("ü 2\n", "ü 2\nmore\n")]
+    ("right", "wrong"),
+    [("\nhello\n$", "\nhallo\n$"), ("\nthree\n", "\n"), ("ü 2", "ü 3"), ("ü 2\n", "ü 2\nmore\n")],
 )
 def test_an_example_that_prints_something_else_is_seen_and_can_be_rewritten(tmp_path, right, wrong):
     broken = PAGE.replace(right, wrong)

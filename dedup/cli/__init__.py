@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def _fill_closed_streams() -> None:
-    """Open standard streams that came closed, so that they fail when used: else the next file would become one."""
+    """Open standard streams that came closed, or the next file opened would become one."""
     streams = (("stdin", os.O_WRONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w"))
     for number, (name, flags, mode) in enumerate(streams):
         if getattr(sys, name) is None:
@@ -78,7 +78,7 @@ def _run(arguments: list[str]) -> int:
         return _say(f"error[{error.code}]: {error}", error.exit_code)
     except MemoryError:
         return _say("error[system]: out of memory; lower --memory or --workers", 4)
-    except Exception as error:  # noqa: BLE001  (the last line of defence: one line, not a traceback)
+    except Exception as error:
         return _unexpected(error, debug)
     return 0
 

@@ -20,7 +20,7 @@ _OUTPUT = "Output"
 _DECIDING = "Deciding"
 _RUNNING = "Running"
 
-Text = Optional[str]  # noqa: UP045  (Typer reads these at run time)
+Text = Optional[str]
 
 
 def _show_version(wanted: bool) -> None:
@@ -45,7 +45,7 @@ def _option(help_text: str, *names: str, panel: str, metavar: str | None = None)
 
 
 @app.command()
-def run(  # noqa: PLR0913
+def run(
     inputs: Annotated[list[str], typer.Argument(help="Files, folders, globs, or - for standard input.", metavar="INPUT...")],
     output: Annotated[Text, _option("Kept records; the format follows the name, - is standard output.", "--output", "-o", panel=_OUTPUT, metavar="OUT")] = None,
     decisions: Annotated[Text, _option("One row per record: what became of it and why (JSONL).", panel=_OUTPUT, metavar="FILE")] = None,
@@ -54,10 +54,10 @@ def run(  # noqa: PLR0913
     manifest: Annotated[Text, _option("Inputs, settings, counts and digests of all outputs (JSON).", panel=_OUTPUT, metavar="FILE")] = None,
     statistics: Annotated[Text, _option("Write the statistics learned from this input.", panel=_OUTPUT, metavar="FILE")] = None,
     output_format: Annotated[Text, _option("jsonl, csv, tsv, parquet, arrow or text, instead of by name.", panel=_OUTPUT)] = None,
-    annotate: Annotated[Optional[bool], _option("Keep every record and add dedup_status, dedup_cluster …", "--annotate", panel=_OUTPUT)] = None,  # noqa: UP045
-    keep_text: Annotated[Optional[bool], _option("Write kept texts as they came, not cleaned.", "--keep-text", panel=_OUTPUT)] = None,  # noqa: UP045
+    annotate: Annotated[Optional[bool], _option("Keep every record and add dedup_status, dedup_cluster …", "--annotate", panel=_OUTPUT)] = None,
+    keep_text: Annotated[Optional[bool], _option("Write kept texts as they came, not cleaned.", "--keep-text", panel=_OUTPUT)] = None,
     dry_run: Annotated[bool, _option("Write no records, only decisions, manifest and summary.", "--dry-run", panel=_OUTPUT)] = False,
-    no_overwrite: Annotated[Optional[bool], _option("Refuse to replace an existing output.", "--no-overwrite", panel=_OUTPUT)] = None,  # noqa: UP045
+    no_overwrite: Annotated[Optional[bool], _option("Refuse to replace an existing output.", "--no-overwrite", panel=_OUTPUT)] = None,
     text: Annotated[Text, _option("Field of the text.", panel=_FIELDS, metavar="FIELD")] = None,
     id: Annotated[Text, _option("Field of the id.", panel=_FIELDS, metavar="FIELD")] = None,
     title: Annotated[Text, _option("Field of the title.", panel=_FIELDS, metavar="FIELD")] = None,
@@ -66,15 +66,15 @@ def run(  # noqa: PLR0913
     url: Annotated[Text, _option("Field of the address.", panel=_FIELDS, metavar="FIELD")] = None,
     input_format: Annotated[Text, _option("jsonl, csv, tsv, parquet, arrow or text, instead of by name.", panel=_FIELDS)] = None,
     on_duplicate_id: Annotated[Text, _option("Records with one id: keep all (default), keep the last, or reject all but the first.", panel=_FIELDS, metavar="keep|last|reject")] = None,
-    against: Annotated[Optional[list[str]], _option("Records already published: they stay, newcomers go. Can be repeated.", panel=_DECIDING, metavar="PATH")] = None,  # noqa: UP045
+    against: Annotated[Optional[list[str]], _option("Records already published: they stay, newcomers go. Can be repeated.", panel=_DECIDING, metavar="PATH")] = None,
     use_statistics: Annotated[Text, _option("Judge by these statistics instead of learning them.", panel=_DECIDING, metavar="FILE")] = None,
     profile: Annotated[Text, _option("news (default), strict or ocr.", panel=_DECIDING)] = None,
     drop: Annotated[Text, _option("Relations that drop: exact,near,contained and, if wanted, partial,revised.", panel=_DECIDING)] = None,
     prefer: Annotated[Text, _option("Preferences for the version to keep, the weightiest first.", panel=_DECIDING)] = None,
     source_priority: Annotated[Text, _option("Sources, the most trusted first, separated by commas.", panel=_DECIDING)] = None,
-    max_days: Annotated[Optional[int], _option("Merge nothing further apart in time.", panel=_DECIDING)] = None,  # noqa: UP045
-    max_drop_rate: Annotated[Optional[float], _option("Stop, with nothing written, if a larger fraction would be dropped.", panel=_DECIDING)] = None,  # noqa: UP045
-    workers: Annotated[Optional[int], _option("Processes; all cores by default.", panel=_RUNNING)] = None,  # noqa: UP045
+    max_days: Annotated[Optional[int], _option("Merge nothing further apart in time.", panel=_DECIDING)] = None,
+    max_drop_rate: Annotated[Optional[float], _option("Stop, with nothing written, if a larger fraction would be dropped.", panel=_DECIDING)] = None,
+    workers: Annotated[Optional[int], _option("Processes; all cores by default.", panel=_RUNNING)] = None,
     memory: Annotated[Text, _option("Budget for all processes together, such as 4G.", panel=_RUNNING)] = None,
     temp: Annotated[Text, _option("Where to make the temporary folder.", panel=_RUNNING, metavar="DIR")] = None,
     config: Annotated[Text, _option("Settings file; otherwise dedup.toml or [tool.dedup] of pyproject.toml.", panel=_RUNNING, metavar="FILE")] = None,
@@ -99,7 +99,7 @@ def normalise(
     output_format: Annotated[Text, typer.Option(help="The same for the output.")] = None,
     rejects: Annotated[Text, typer.Option(help="Bad records with their reasons; without it they stop the run.", metavar="FILE")] = None,
     no_overwrite: Annotated[bool, typer.Option("--no-overwrite", help="Refuse to replace an existing output.")] = False,
-    workers: Annotated[Optional[int], typer.Option(help="Processes; all cores by default.")] = None,  # noqa: UP045
+    workers: Annotated[Optional[int], typer.Option(help="Processes; all cores by default.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:  # fmt: skip
     """Clean the texts only: repeated headlines, furniture, damaged characters. Every record stays."""

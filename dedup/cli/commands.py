@@ -66,7 +66,10 @@ def normalise_command(flags: Mapping[str, Any]) -> None:
 
     config = make_config({name: flags[name] for name in ("text", "title") if flags[name] is not None})
     outputs = Outputs(
-        records=flags["output"], rejects=flags["rejects"], format=flags["output_format"], no_overwrite=flags["no_overwrite"]
+        records=flags["output"],
+        rejects=flags["rejects"],
+        format=flags["output_format"],
+        no_overwrite=flags["no_overwrite"],
     )
     announce_compilation(quiet=False)
     n_records, n_changed, n_removals = clean_files(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-
 # Field names, file names and ids come from anywhere: they must not end the line or steer the terminal.
 _ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
@@ -22,7 +21,7 @@ def one_line(message: str) -> str:
 
 
 def exit_code_of_click(error: Exception) -> int | None:
-    """Print a usage error of the argument parser in our own form; return its exit code, None for other errors."""
+    """Print an error of the argument parser in our own form; return its exit code, None for other errors."""
     show = getattr(error, "format_message", None)
     if show is None:
         code = getattr(error, "exit_code", None)

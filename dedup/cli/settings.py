@@ -69,7 +69,7 @@ def parse_size(text: str | int) -> int:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", str(text).strip().lower())
     if not match:
-        raise UsageError(f"cannot read the size {text!r}", remedy="give a number with K, M, G or T, such as 4G")
+        raise UsageError(f"cannot read the size {text!r}", remedy="give a number with K, M, G or T: 4G")
     return int(float(match[1]) * _UNITS[match[2]])
 
 
@@ -107,11 +107,12 @@ def _section(path: Path, *, required: bool) -> dict[str, Any]:
 
 def _checked(section: Mapping[str, Any], where: str) -> dict[str, Any]:
     known = {name: hint for kind in _PARTS.values() for name, hint in get_type_hints(kind).items()}
-    known |= {name: str | list[str] for name in _LISTS} | {"profile": str} | RUN_KEYS
+    known |= {name: str | list[str] for name in _LISTS} | {"profile": str} | dict(RUN_KEYS)
     settings = {key.replace("-", "_"): value for key, value in section.items()}
     for key, value in settings.items():
         if key not in known:
-            raise UsageError(f"unknown setting {key!r}", where=where, remedy=f"known are {', '.join(sorted(known))}")
+            listed = ", ".join(sorted(known))
+            raise UsageError(f"unknown setting {key!r}", where=where, remedy=f"known are {listed}")
         try:
             msgspec.convert(value, known[key])
         except msgspec.ValidationError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any
 
@@ -15,6 +16,14 @@ from dedup.pipeline.summary import Summary
 _UNITS = {"read": "B", "verify": "pairs", "write": "records"}
 
 
+class _Messages(Console):
+    """Standard error; that nobody reads it any more is no reason to stop."""
+
+    def on_broken_pipe(self) -> None:
+        """Say nothing from here on."""
+        self.quiet = True
+
+
 class TerminalBar:
     """A bar per stage with rate and time left; for terminals."""
 
@@ -25,7 +34,7 @@ class TerminalBar:
             TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.fields[rate]:>16}"),
             TimeRemainingColumn(compact=True),
-            console=Console(stderr=True),
+            console=_Messages(stderr=True),
             transient=True,
             # No thread of its own: worker processes are forked while it runs.
             auto_refresh=False,
@@ -63,7 +72,12 @@ def is_terminal() -> bool:
 
 def print_summary(summary: Summary) -> None:
     """Print what a run did."""
-    console = Console(stderr=True, width=None if is_terminal() else 80, highlight=False)
+    with contextlib.suppress(OSError):
+        _print_summary(summary)
+
+
+def _print_summary(summary: Summary) -> None:
+    console = _Messages(stderr=True, width=None if is_terminal() else 80, highlight=False)
     counts = summary.counts
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(justify="left")
@@ -89,8 +103,10 @@ def print_summary(summary: Summary) -> None:
 
 
 def print_line(message: str) -> None:
-    """Print one line of news."""
-    sys.stderr.write(f"dedup: {one_line(message)}\n")
+    """Print one line of news, if anyone takes it."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"dedup: {one_line(message)}\n")
+        sys.stderr.flush()
 
 
 def _short(number: float) -> str:

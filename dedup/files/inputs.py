@@ -10,9 +10,10 @@ from pathlib import Path
 
 from dedup.config import ReadConfig
 from dedup.errors import UsageError
+from dedup.files.atomic import STANDARD_OUTPUT
 from dedup.files.chunks import Source, same_file
 from dedup.files.compression import split_ending
-from dedup.files.raw import RawInput, unreadable
+from dedup.files.raw import STANDARD_INPUT, RawInput, unreadable
 
 ENDINGS = {
     ".jsonl": "jsonl",
@@ -201,8 +202,10 @@ def check_distinct(inputs: Sequence[Source], outputs: Sequence[str]) -> None:
                 )
         for source in inputs:
             _check_output(output, source)
-    if [path for path in outputs].count("-") > 1:
+    if sum(path in STANDARD_OUTPUT for path in outputs) > 1:
         raise UsageError("two outputs go to standard output", remedy="give one of them a path")
+    if sum(source.name == STANDARD_INPUT for source in inputs) > 1:
+        raise UsageError("standard input is named twice", remedy="name it once")
 
 
 def _check_output(output: str, source: Source) -> None:

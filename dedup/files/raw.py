@@ -16,6 +16,7 @@ from dedup.errors import DataError, SystemFailure, UsageError
 from dedup.files.compression import Expansion, detect_compression, expand
 
 PIECE_BYTES = 1 << 20
+STANDARD_INPUT = "<stdin>"
 
 
 class RawInput:
@@ -34,7 +35,7 @@ class RawInput:
 
     def __init__(self, path: str, *, expansion_limit: int, spool_dir: str | None = None) -> None:
         self.is_stdin = path == "-"
-        self.name = "<stdin>" if self.is_stdin else path
+        self.name = STANDARD_INPUT if self.is_stdin else path
         self.path = None if self.is_stdin else Path(path)
         self._limit = expansion_limit
         self._spool_dir = spool_dir
@@ -166,7 +167,7 @@ class _Spool:
         try:
             piece = self._stream.read(PIECE_BYTES)
         except OSError as error:
-            raise unreadable(str(self._path or "<stdin>"), error) from error
+            raise unreadable(str(self._path or STANDARD_INPUT), error) from error
         self._ended = not piece
         if self._ended and self._path is not None:
             self._stream.close()

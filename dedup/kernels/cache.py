@@ -12,9 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
-
-Function = TypeVar("Function", bound=Callable[..., Any])
+from typing import Any
 
 _announced = False
 
@@ -72,12 +70,11 @@ def _configure() -> bool:
 _CACHE = _configure()
 
 
-def kernel(function: Function) -> Function:
+def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function on its first call, without the GIL, and keep the result for later processes.
 
     No fastmath and no parallel loops: both could change results between machines.
     """
     import numba
 
-    compiled: Function = numba.njit(cache=_CACHE, nogil=True, boundscheck=False)(function)
-    return compiled
+    return numba.njit(cache=_CACHE, nogil=True, boundscheck=False)(function)

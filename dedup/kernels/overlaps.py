@@ -11,7 +11,7 @@ _NONE = np.uint64(0)
 
 
 @kernel
-def gather(source, at, lengths, target, places):  # type: ignore[no-untyped-def]
+def gather(source, at, lengths, target, places):
     """Copy byte strings `source[at[i]:at[i] + lengths[i]]` to `target[places[i]:]`."""
     for i in range(at.shape[0]):
         for k in range(lengths[i]):
@@ -19,7 +19,7 @@ def gather(source, at, lengths, target, places):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def shingle_sets(key, key_offsets, classes, class_offsets, size, unspaced_size, shingles, sets):  # type: ignore[no-untyped-def]
+def shingle_sets(key, key_offsets, classes, class_offsets, size, unspaced_size, shingles, sets):
     """Fill `shingles` with the distinct shingles of each document; `sets` (n + 1) tells where they stand."""
     longest = 1
     for document in range(key_offsets.shape[0] - 1):
@@ -33,7 +33,9 @@ def shingle_sets(key, key_offsets, classes, class_offsets, size, unspaced_size, 
     n_out = 0
     for document in range(key_offsets.shape[0] - 1):
         n_tokens = hash_tokens(key, key_offsets[document], key_offsets[document + 1], tokens)
-        n_every = hash_shingles(tokens, classes, class_offsets[document], n_tokens, size, unspaced_size, every)
+        n_every = hash_shingles(
+            tokens, classes, class_offsets[document], n_tokens, size, unspaced_size, every
+        )
         slots = 4
         while slots < 2 * n_every:
             slots *= 2
@@ -52,7 +54,7 @@ def shingle_sets(key, key_offsets, classes, class_offsets, size, unspaced_size, 
 
 
 @kernel
-def shared_shingles(shingles, sets, left, right, shared):  # type: ignore[no-untyped-def]
+def shared_shingles(shingles, sets, left, right, shared):
     """Fill `shared` (int32) for pairs of documents; pairs are cheapest when sorted by `left`."""
     longest = 1
     for document in range(sets.shape[0] - 1):

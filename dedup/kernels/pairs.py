@@ -12,7 +12,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 
 
 @kernel
-def band_entries(signatures, first, rows, wide_rows, ranks, entries, second):  # type: ignore[no-untyped-def]
+def band_entries(signatures, first, rows, wide_rows, ranks, entries, second):
     """Fill `entries` (uint64: band key in the high half, rank in the low) and `second` (uint32, by position).
 
     `second` mixes the `wide_rows` values that follow the band: it splits buckets that are too large.
@@ -31,7 +31,7 @@ def band_entries(signatures, first, rows, wide_rows, ranks, entries, second):  #
 
 
 @kernel
-def bucket_pairs(entries, limit, neighbours, pairs, start, room):  # type: ignore[no-untyped-def]
+def bucket_pairs(entries, limit, neighbours, pairs, start, room):
     """Write the pairs of sorted `entries` from position `start` on; return (next position, number written).
 
     A pair is one uint64, the lower rank in its high half. A bucket of up to
@@ -73,8 +73,8 @@ def bucket_pairs(entries, limit, neighbours, pairs, start, room):  # type: ignor
 
 
 @kernel
-def large_buckets(entries, limit, second, split):  # type: ignore[no-untyped-def]
-    """Copy members of buckets over `limit` to `split`, keyed by bucket and second key; return their number."""
+def large_buckets(entries, limit, second, split):
+    """Copy members of buckets over `limit` to `split`, keyed by bucket and second key; return how many."""
     n_entries = entries.shape[0]
     written = 0
     at = 0
@@ -94,7 +94,7 @@ def large_buckets(entries, limit, second, split):  # type: ignore[no-untyped-def
 
 
 @kernel
-def agreements(signatures, position, pairs, counts):  # type: ignore[no-untyped-def]
+def agreements(signatures, position, pairs, counts):
     """Fill `counts` (uint8, at most 255) with the number of equal signature values of each pair of ranks."""
     num_perm = signatures.shape[1]
     for p in range(pairs.shape[0]):
@@ -107,7 +107,7 @@ def agreements(signatures, position, pairs, counts):  # type: ignore[no-untyped-
 
 
 @kernel
-def fingerprint_entries(values, offsets, ranks, part, n_parts, entries):  # type: ignore[no-untyped-def]
+def fingerprint_entries(values, offsets, ranks, part, n_parts, entries):
     """Fill `entries` with the fingerprints of one part of the hash space; return their number."""
     written = 0
     for document in range(offsets.shape[0] - 1):
@@ -119,7 +119,7 @@ def fingerprint_entries(values, offsets, ranks, part, n_parts, entries):  # type
 
 
 @kernel
-def cap_per_document(pairs, scores, best, fullest, keep):  # type: ignore[no-untyped-def]
+def cap_per_document(pairs, scores, best, fullest, keep):
     """Mark at most `best` + `fullest` pairs of each document with fuller ones: by score, and by rank.
 
     `pairs` are sorted by (higher rank, lower rank), as uint64 with the higher

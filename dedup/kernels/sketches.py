@@ -14,7 +14,7 @@ _NEVER = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @kernel
-def hash_tokens(key, start, end, hashes):  # type: ignore[no-untyped-def]
+def hash_tokens(key, start, end, hashes):
     """Fill `hashes` (uint64) with one hash per token of the key in `key[start:end]`; return their number.
 
     Bytes go in words of eight; each word is multiplied in, so that the cost is
@@ -45,7 +45,7 @@ def hash_tokens(key, start, end, hashes):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def hash_shingles(tokens, classes, first_class, n_tokens, size, unspaced_size, shingles):  # type: ignore[no-untyped-def]
+def hash_shingles(tokens, classes, first_class, n_tokens, size, unspaced_size, shingles):
     """Fill `shingles` (uint64) from token hashes; return their number.
 
     A shingle that begins on a character of an unspaced script is
@@ -94,7 +94,7 @@ def sketch_batch(
     fingerprint_offsets,
     lines,
     line_offsets,
-):  # type: ignore[no-untyped-def]
+):
     """Fill `signatures` (uint32, n × num_perm), `fingerprints` and `lines` (uint64) of a batch of keys.
 
     The signature follows datasketch's "affine32": the 32-bit shingle hash goes
@@ -172,7 +172,7 @@ def sketch_batch(
 
 
 @kernel
-def hash_values(data, offsets, hashes):  # type: ignore[no-untyped-def]
+def hash_values(data, offsets, hashes):
     """Fill `hashes` (uint64) with one hash per byte string; 0 stands for the empty one."""
     for row in range(offsets.shape[0] - 1):
         state = _SEED

@@ -6,7 +6,7 @@ from dedup.kernels.cache import kernel
 
 
 @kernel
-def greedy_stars(order, fixed, first_edge, edge_keeper, edge_strength, keeper, witness):  # type: ignore[no-untyped-def]
+def greedy_stars(order, fixed, first_edge, edge_keeper, edge_strength, keeper, witness):
     """Visit nodes in `order`; fill `keeper` (int64, own number when kept) and `witness` (edge, -1 when kept).
 
     Edges of node v into it stand at `first_edge[v]:first_edge[v + 1]`:

@@ -37,7 +37,7 @@ def write_keys(
     key_offsets,
     classes,
     class_offsets,
-):  # type: ignore[no-untyped-def]
+):
     """Write keys and classes of documents `first` … until the output is full; return the next document.
 
     `data` uint8 (UTF-8), `offsets` int64 (n + 1), `starts` int64 byte offsets into each text where its
@@ -83,8 +83,10 @@ def write_keys(
                     point = ((np.int64(byte) & 0x1F) << 6) | (data[at + 1] & 0x3F)
                 elif byte < 0xF0:
                     step = 3
-                    point = ((np.int64(byte) & 0x0F) << 12) | ((np.int64(data[at + 1]) & 0x3F) << 6) | (
-                        data[at + 2] & 0x3F
+                    point = (
+                        ((np.int64(byte) & 0x0F) << 12)
+                        | ((np.int64(data[at + 1]) & 0x3F) << 6)
+                        | (data[at + 2] & 0x3F)
                     )
                 else:
                     step = 4
@@ -257,7 +259,7 @@ def write_keys(
                         capitals += 1
                     if bits == LATIN:
                         n_latin += 1
-                        # The common case by far, small ASCII letters and single spaces, without the machinery.
+                        # By far the most common: small ASCII letters and single spaces, without the machinery.
                         ahead = at + step
                         while True:
                             begun = ahead

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dedup.kernels.tokens import write_keys
 from dedup.normaliser.table import load
 
+
 def make_keys(
     texts: pa.LargeStringArray, starts: NDArray[np.int64] | None = None
 ) -> tuple[pa.LargeBinaryArray, pa.LargeBinaryArray]:
@@ -46,7 +47,7 @@ def make_keys(
         starts = np.zeros(n_docs, np.int64)
     data, offsets = utf8_buffers(texts)
     table = load()
-    # Keys of spaced scripts are shorter than their texts; unspaced ones grow by a third. More is rare: grow then.
+    # Keys of spaced scripts are shorter than their texts, unspaced ones grow by a third; more is rare.
     key = np.empty(len(data) + len(data) // 3 + 4096, np.uint8)
     classes = np.empty(len(data) // 3 + 4096, np.uint8)
     key_offsets = np.zeros(n_docs + 1, np.int64)

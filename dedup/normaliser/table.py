@@ -21,7 +21,7 @@ N_POINTS = 0x20000  # BMP and SMP; ideographs beyond stand for themselves
 FILE = Path(__file__).with_name("key_table.npz")
 
 _APOSTROPHES = "'’‘ʼʻ`´‛′＇\u02b9\u05f3"
-_OPENING = "\"“„«»”‟‹›「『【《〈([{（［"
+_OPENING = '"“„«»”‟‹›「『【《〈([{（［'
 _TERMINATORS = "!?…。！？؟।॥։።၊။:：;؛"
 _HYPHENS = "-\u2010\u2011\u2012\ufe63\uff0d"
 _PERIODS = ".．\u066b"
@@ -37,7 +37,7 @@ _GREEK_LOOK = dict(zip("οανρτυχκιε", "oavptuxkie", strict=True))
 
 
 def _fold(character: str) -> str:
-    """Return what the key holds for one character: NFKC, casefolded, marks stripped where the script allows."""
+    """Return what the key holds for a character: NFKC, casefolded, marks stripped where the script allows."""
     if character in "İIı":
         return "i"
     text = unicodedata.normalize("NFKC", character)

@@ -27,7 +27,7 @@ from dedup.files import (
     resolve_fields,
 )
 from dedup.normaliser import clean_batch
-from dedup.pipeline.outputs import Outputs
+from dedup.pipeline.outputs import Outputs, new_texts
 from dedup.pipeline.spill import TemporaryFolder
 from dedup.pipeline.workers import Crew
 
@@ -66,27 +66,28 @@ def clean_files(
         rejects = stack.enter_context(RejectsWriter(outputs.rejects, **plain)) if outputs.rejects else None
         removals = stack.enter_context(RowsWriter(removed, **plain)) if removed else None
         records = stack.enter_context(
-            open_writer(outputs.records or "-", sources=sources, format=outputs.format, fields=fields, **plain)
+            open_writer(
+                outputs.records or "-", sources=sources, format=outputs.format, fields=fields, **plain
+            )
         )
         crew = stack.enter_context(Crew(workers or os.cpu_count() or 1))
         task = partial(_clean_chunk, fields=fields, limit=config.read.record_limit_bytes)
-        # Both passes go side by side: the second brings all columns, the first only those that are read.
+        # The first pass shows that the file is whole, the second brings all columns.
         for source in sources:
             for _ in source.chunks():
                 pass
             for chunk, batch in crew.map(task, source.chunks_again()):
                 bad = ~batch.column("bad").is_null().to_numpy(zero_copy_only=False)
                 _set_aside(chunk, batch, bad, rejects)
-                new_text = _new_texts(batch)
+                new_text = new_texts(batch, ~bad)
                 records.write(chunk, batch, ~bad, new_text)
                 n_removed = _write_removals(chunk, batch, removals)
                 totals += (batch.num_rows, len(new_text), n_removed)
-        for writer in (rejects, removals, records):
-            if writer is not None:
-                writer.close()
-        for writer in (rejects, removals, records):
-            if writer is not None:
-                writer.publish()
+        outcomes: list[Any] = [writer for writer in (rejects, removals, records) if writer is not None]
+        for outcome in outcomes:
+            outcome.close()
+        for outcome in outcomes:
+            outcome.publish()
     return int(totals[0]), int(totals[1]), int(totals[2])
 
 
@@ -100,7 +101,8 @@ def _clean_chunk(chunk: Chunk, *, fields: Fields, limit: int) -> tuple[Chunk, pa
     names = ("id", "line", "offset", "length", "bad")
     columns = [records.column(name) for name in names]
     return chunk, pa.record_batch(
-        [*columns, cleaned.readable, pa.array(removed, pa.large_string())], names=[*names, "readable", "removed"]
+        [*columns, cleaned.readable, pa.array(removed, pa.large_string())],
+        names=[*names, "readable", "removed"],
     )
 
 
@@ -115,11 +117,6 @@ def _set_aside(chunk: Chunk, batch: pa.RecordBatch, bad: Any, rejects: RejectsWr
             remedy="add --rejects FILE to set bad records aside",
         )
     rejects.write(chunk, batch)
-
-
-def _new_texts(batch: pa.RecordBatch) -> dict[int, str]:
-    changed = np.flatnonzero(pc.is_valid(batch.column("readable")).to_numpy(zero_copy_only=False))
-    return dict(zip(changed.tolist(), batch.column("readable").take(pa.array(changed)).to_pylist(), strict=True))
 
 
 def _write_removals(chunk: Chunk, batch: pa.RecordBatch, removals: RowsWriter | None) -> int:

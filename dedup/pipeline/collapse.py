@@ -51,12 +51,12 @@ def collapse(corpus: Corpus, flags: NDArray[np.uint32], config: Config) -> Nodes
     apart = np.where(single, np.arange(1, corpus.n_docs + 1), 0)
     grouping = [digests[:, 0], digests[:, 1], day, apart]
     order = good[np.lexsort([column[good] for column in reversed(grouping)])]
-    first_of_group = np.logical_or.reduce([_changes(column[order]) for column in grouping])
+    first_of_group = _changes(*(column[order] for column in grouping))
     in_group = ~first_of_group | ~np.append(first_of_group[1:], True)[: len(order)]
     preferences = _preferences(corpus, flags, order[in_group], config)
     ordering = [~corpus.published, *preferences, *_identity(corpus)]
     order = good[np.lexsort([column[good] for column in reversed(grouping + ordering)])]
-    starts = np.flatnonzero(np.logical_or.reduce([_changes(column[order]) for column in grouping]))
+    starts = np.flatnonzero(_changes(*(column[order] for column in grouping)))
     ends = np.append(starts, len(order))[1:]
     groups: list[list[int]] = []
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
@@ -72,8 +72,8 @@ def collapse(corpus: Corpus, flags: NDArray[np.uint32], config: Config) -> Nodes
     node_of = np.full(corpus.n_docs, -1, np.int64)
     node_of[first] = np.arange(len(first))
     members = {node: group for node, group in enumerate(groups) if len(group) > 1}
-    for node, group in members.items():
-        node_of[group] = node
+    for node, documents in members.items():
+        node_of[documents] = node
     alone = (flags[first] & (bits.EMPTY | bits.STUB)) != 0
     return Nodes(node_of, first, alone, members)
 
@@ -106,9 +106,12 @@ def _identity(corpus: Corpus) -> list[NDArray[Any]]:
     return [identity[:, 0], identity[:, 1], corpus.occurrence]
 
 
-def _changes(column: NDArray[Any]) -> NDArray[np.bool_]:
-    changed = np.ones(len(column), np.bool_)
-    changed[1:] = column[1:] != column[:-1]
+def _changes(*columns: NDArray[Any]) -> NDArray[np.bool_]:
+    """Mark the rows of sorted columns that differ from the row before."""
+    changed = np.zeros(len(columns[0]), np.bool_)
+    changed[:1] = True
+    for column in columns:
+        changed[1:] |= column[1:] != column[:-1]
     return changed
 
 

@@ -80,8 +80,8 @@ class Corpus:
     def numbers(self, name: str, *, null: int = 0) -> NDArray[Any]:
         """Return a numeric column over all documents, nulls replaced."""
         parts = [batch.column(name).fill_null(null).to_numpy(zero_copy_only=False) for batch in self.batches]
-        kind = self.schema.field(name).type.to_pandas_dtype()
-        return np.concatenate(parts) if parts else np.empty(0, kind)
+        # Not `to_pandas_dtype`, for which older versions of PyArrow need pandas.
+        return np.concatenate(parts) if parts else pa.array([], self.schema.field(name).type).to_numpy()
 
     def missing(self, name: str) -> NDArray[np.bool_]:
         """Tell for every document whether a column is null."""
@@ -179,16 +179,20 @@ class Corpus:
         """Return the place of each document's id among theirs; equal ids share one, missing ids come last."""
         column = pa.chunked_array([b.column("id") for b in self.batches], pa.large_string())
         tokens = column.take(pa.array(documents)).to_pylist()
-        ids = msgspec.json.decode("[" + ",".join("null" if token is None else token for token in tokens) + "]")
+        ids = msgspec.json.decode(
+            "[" + ",".join("null" if token is None else token for token in tokens) + "]"
+        )
         keys = [id_order(value) for value in ids]
         places = {key: place for place, key in enumerate(sorted(set(keys)))}
         return np.array([places[key] for key in keys], np.int64)
 
     @cached_property
     def occurrence(self) -> NDArray[np.int32]:
-        """Count equal texts from 1, in an order that depends on the records' fields and not on their places."""
+        """Count equal texts from 1, in an order that depends on the records' fields, not on their places."""
         digest, identity = self.digests("digest"), self.digests("identity")
-        order = np.lexsort((np.arange(len(digest)), identity[:, 1], identity[:, 0], digest[:, 1], digest[:, 0]))
+        order = np.lexsort(
+            (np.arange(len(digest)), identity[:, 1], identity[:, 0], digest[:, 1], digest[:, 0])
+        )
         ordered = digest[order]
         first = np.ones(len(order), np.bool_)
         first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)

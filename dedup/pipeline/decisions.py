@@ -30,7 +30,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class BatchDecisions:
-    """Decisions of one batch: ``rows`` in order (ids are `msgspec.Raw`), ``keep`` and ``rejected`` per row."""
+    """Decisions of a batch: ``rows`` in order (ids are `msgspec.Raw`), ``keep`` and ``rejected`` per row."""
 
     rows: list[Row]
     keep: np.ndarray[Any, np.dtype[np.bool_]]
@@ -65,9 +65,14 @@ class Decider:
 
     def largest(self, n: int) -> list[tuple[bytes, int]]:
         """Return the ids (JSON tokens) and sizes of the n largest clusters, ties by content."""
-        order = sorted(self._stands_for.items(), key=lambda item: (-len(item[1]), self._corpus.id(item[1][0]).__str__()))
+        order = sorted(
+            self._stands_for.items(), key=lambda item: (-len(item[1]), self._corpus.id(item[1][0]).__str__())
+        )
         return [
-            (bytes(self.id_of(int(self._outcome.nodes.first[node]))), len(set(members) | {int(self._outcome.nodes.first[node])}))
+            (
+                bytes(self.id_of(int(self._outcome.nodes.first[node]))),
+                len(set(members) | {int(self._outcome.nodes.first[node])}),
+            )
             for node, members in order[:n]
         ]
 
@@ -80,18 +85,28 @@ class Decider:
         batch = self._corpus.batches[number]
         start = int(self._corpus.starts[number])
         rows = []
-        columns = zip(*(batch.column(name).to_pylist() for name in ("id", "bad", "source", "removed")), strict=True)
+        columns = zip(
+            *(batch.column(name).to_pylist() for name in ("id", "bad", "source", "removed")), strict=True
+        )
         records = _records(batch, self._corpus.occurrence[start : start + batch.num_rows])
         for at, (token, bad, source, removed) in enumerate(columns):
             document = start + at
             record = records[at]
             reason = bad if bad is not None else self._corpus.set_aside.get(document)
             if reason is not None:
-                row: Row = {"schema": SCHEMA, "record": record, "id": _raw(token), "status": "rejected", "reason": reason}
+                row: Row = {
+                    "schema": SCHEMA,
+                    "record": record,
+                    "id": _raw(token),
+                    "status": "rejected",
+                    "reason": reason,
+                }
                 if token is None:
                     del row["id"]
             else:
-                row = self._row(document, record, _raw(token) if token is not None else _sha_id(record), removed)
+                row = self._row(
+                    document, record, _raw(token) if token is not None else _sha_id(record), removed
+                )
             self._count(row, source)
             rows.append(row)
         status = [row["status"] for row in rows]
@@ -113,7 +128,8 @@ class Decider:
         else:
             kept_id = self.id_of(kept)
             row |= {
-                "status": "dropped", "cluster": kept_id, "story": self._story(node, kept_id), "kept_id": kept_id,
+                "status": "dropped", "cluster": kept_id, "story": self._story(node, kept_id),
+                "kept_id": kept_id,
                 "kept_in": "against" if kept >= self._corpus.n_new else "input",
             }  # fmt: skip
             row |= self._evidence(node, keeper)
@@ -123,7 +139,8 @@ class Decider:
             row["flags"] = flags
         if removed:
             row["removed"] = [
-                {"line": r["line"], "rule": r["rule"], "chars": len(r["text"])} for r in msgspec.json.decode(removed)
+                {"line": r["line"], "rule": r["rule"], "chars": len(r["text"])}
+                for r in msgspec.json.decode(removed)
             ]
         return row
 
@@ -140,7 +157,13 @@ class Decider:
 
     def _evidence(self, node: int, keeper: int) -> Row:
         if node == keeper:
-            return {"relation": "exact", "jaccard": 1.0, "containment": 1.0, "ratio": 1.0, "reason": "same key"}
+            return {
+                "relation": "exact",
+                "jaccard": 1.0,
+                "containment": 1.0,
+                "ratio": 1.0,
+                "reason": "same key",
+            }
         return self._scores(int(self._outcome.witness[node])) | {
             "reason": self._verdicts.reason[int(self._outcome.witness[node])].as_py()
         }
@@ -169,7 +192,11 @@ class Decider:
 
     def _story(self, node: int, cluster: msgspec.Raw) -> msgspec.Raw:
         lead = int(self._outcome.story[node])
-        return cluster if lead == self._outcome.keeper[node] else self.id_of(int(self._outcome.nodes.first[lead]))
+        return (
+            cluster
+            if lead == self._outcome.keeper[node]
+            else self.id_of(int(self._outcome.nodes.first[lead]))
+        )
 
     def id_of(self, document: int) -> msgspec.Raw:
         """Return the JSON token of a document's id."""
@@ -205,7 +232,7 @@ def _sha_id(record: str) -> msgspec.Raw:
 
 
 def _members_of_keepers(outcome: Outcome) -> dict[int, list[int]]:
-    """Return the documents that each keeper of several stands for, itself included, in an order of content."""
+    """Return the documents that each keeper of several stands for, itself included, ordered by content."""
     nodes = outcome.nodes
     joined: dict[int, list[int]] = defaultdict(list)
     dropped = np.flatnonzero(outcome.keeper != np.arange(len(outcome.keeper)))
@@ -219,7 +246,7 @@ def _members_of_keepers(outcome: Outcome) -> dict[int, list[int]]:
 
 
 class _Links:
-    """Each node's strongest verdicts that merged nothing, ties by content; arrays, since most nodes have some."""
+    """Each node's strongest verdicts that merged nothing, ties by content; arrays, for most have some."""
 
     def __init__(self, outcome: Outcome) -> None:
         v = outcome.verdicts
@@ -263,5 +290,3 @@ def _readable_dates(preferences: dict[str, Any]) -> dict[str, Any]:
         if shown.get(name) is not None:
             shown[name] = str(np.datetime64(shown[name], "us").astype("datetime64[s]")) + "Z"
     return shown
-
-

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -65,7 +66,8 @@ def make_tasks(
             np.ascontiguousarray(numbers[:, 1]),
             documents,
             Located(
-                located.files, located.file[documents], located.key_at[documents], located.key_length[documents],
+                located.files, located.file[documents],
+                located.key_at[documents], located.key_length[documents],
                 located.class_at[documents], located.n_tokens[documents],
             ),
             [key or b"" for key in corpus.values("title_key", chosen)],
@@ -77,24 +79,66 @@ def make_tasks(
         start = stop
 
 
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """Keys and classes of some documents, one behind the other, with what else a comparison needs.
+
+    ``documents`` int64 (n,) are the numbers that verdicts name; keys and
+    classes are uint8 with int64 offsets (n + 1).
+    """
+
+    documents: NDArray[np.int64]
+    key: NDArray[np.uint8]
+    key_offsets: NDArray[np.int64]
+    classes: NDArray[np.uint8]
+    class_offsets: NDArray[np.int64]
+    title_keys: Sequence[bytes]
+    sources: Sequence[str | None]
+    dates: Sequence[int | None]
+
+
 def judge(task: Task) -> pa.RecordBatch:
     """Judge the pairs of one task; return `schema.VERDICTS` without those found unrelated."""
     located = task.located
-    key, key_offsets = _gather(located, located.key_at, located.key_length)
-    classes, class_offsets = _gather(located, located.class_at, located.n_tokens)
-    sketch = task.config.sketch
-    shingles = np.empty(max(1, int(located.n_tokens.sum()) + len(task.documents)), np.uint64)
-    sets = np.zeros(len(task.documents) + 1, np.int64)
+    keyed = Keyed(
+        task.documents,
+        *_gather(located, located.key_at, located.key_length),
+        *_gather(located, located.class_at, located.n_tokens),
+        task.title_keys,
+        task.sources,
+        task.dates,
+    )
+    return judge_keys(keyed, task.left, task.right, task.statistics, task.config)
+
+
+def judge_keys(
+    keyed: Keyed, lefts: NDArray[np.int64], rights: NDArray[np.int64], statistics: Statistics, config: Config
+) -> pa.RecordBatch:
+    """Judge pairs of documents given by their places in `keyed`; return `schema.VERDICTS` of those related."""
+    key, key_offsets, classes, class_offsets = (
+        keyed.key,
+        keyed.key_offsets,
+        keyed.classes,
+        keyed.class_offsets,
+    )
+    n_tokens = np.diff(class_offsets)
+    shingles = np.empty(max(1, int(n_tokens.sum()) + len(n_tokens)), np.uint64)
+    sets = np.zeros(len(n_tokens) + 1, np.int64)
     kernels.shingle_sets(
-        key, key_offsets, classes, class_offsets, sketch.shingle_tokens, sketch.shingle_characters, shingles, sets
+        key,
+        key_offsets,
+        classes,
+        class_offsets,
+        config.sketch.shingle_tokens,
+        config.sketch.shingle_characters,
+        shingles,
+        sets,
     )
-    shared = np.zeros(len(task.left), np.int32)
-    kernels.shared_shingles(shingles, sets, task.left, task.right, shared)
+    shared = np.zeros(len(lefts), np.int32)
+    kernels.shared_shingles(shingles, sets, lefts, rights, shared)
     sizes = np.diff(sets)
-    size_a, size_b = sizes[task.left], sizes[task.right]
-    undecided = decide_by_sets(
-        shared, size_a, size_b, located.n_tokens[task.left], located.n_tokens[task.right], task.config.verify
-    )
+    size_a, size_b = sizes[lefts], sizes[rights]
+    undecided = decide_by_sets(shared, size_a, size_b, n_tokens[lefts], n_tokens[rights], config.verify)
     views: dict[int, View] = {}
 
     def view(number: int) -> View:
@@ -102,33 +146,32 @@ def judge(task: Task) -> pa.RecordBatch:
             views[number] = View(
                 key[key_offsets[number] : key_offsets[number + 1]].tobytes(),
                 classes[class_offsets[number] : class_offsets[number + 1]].tobytes(),
-                title_tokens=task.title_keys[number].decode().split(),
-                source=task.sources[number],
-                date=task.dates[number],
+                title_tokens=keyed.title_keys[number].decode().split(),
+                source=keyed.sources[number],
+                date=keyed.dates[number],
             )
         return views[number]
 
     rows = []
-    house = task.statistics.house
     for p in np.flatnonzero(undecided).tolist():
-        left, right = int(task.left[p]), int(task.right[p])
+        left, right = int(lefts[p]), int(rights[p])
         overlap = Overlap(int(shared[p]), int(size_a[p]), int(size_b[p]))
-        scored = relate(view(left), view(right), overlap, house, task.config.verify)
+        scored = relate(view(left), view(right), overlap, statistics.house, config.verify)
         if scored.relation == "unrelated":
             continue
         rows.append(
             (
-                int(task.documents[left]), int(task.documents[right]), RELATIONS.index(scored.relation),
+                int(keyed.documents[left]), int(keyed.documents[right]), RELATIONS.index(scored.relation),
                 -1 if scored.fuller is None else scored.fuller,
                 round(scored.jaccard * _TEN_THOUSANDTHS), round(scored.containment * _TEN_THOUSANDTHS),
                 None if scored.ratio is None else round(scored.ratio * _TEN_THOUSANDTHS),
                 int(scored.features.get("extra", 0)), int(scored.features.get("foreign", 0)), scored.reason,
             )
         )  # fmt: skip
-    columns = list(zip(*rows, strict=True)) if rows else [[]] * len(VERDICTS)
+    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[]] * len(VERDICTS)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, VERDICTS, strict=True)]
     return pa.record_batch(arrays, schema=VERDICTS).replace_schema_metadata(
-        {"pairs": str(len(task.left)), "aligned": str(int(undecided.sum()))}
+        {"pairs": str(len(lefts)), "aligned": str(int(undecided.sum()))}
     )
 
 

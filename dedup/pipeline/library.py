@@ -17,10 +17,10 @@ from dedup.errors import DataError, UsageError
 from dedup.files import Chunk, Fields, choose_fields, parse, parse_objects, replace_texts
 from dedup.pipeline.corpus import Corpus
 from dedup.pipeline.decisions import Decider, Row
+from dedup.pipeline.outputs import new_texts
 from dedup.pipeline.prepare import prepare
 from dedup.pipeline.progress import Progress
 from dedup.pipeline.resolve import resolve
-from dedup.pipeline.outputs import new_texts
 from dedup.pipeline.spill import Place, Scratch, TemporaryFolder, spill_file
 from dedup.pipeline.workers import Crew
 from dedup.records import Article, Cluster, Decision, Link, Result
@@ -117,7 +117,9 @@ def deduplicate(
                 kept.extend(_with_text(part.content[row], fields.text, new_text.get(row)) for row in chosen)
                 dropped.extend(part.content[row] for row in gone.tolist())
         decisions = tuple(_decision(row, line) for line, row in enumerate(rows, 1))
-        counts = {"in": corpus.n_new} | {name: decider.counts[name] for name in ("kept", "dropped", "rejected")}
+        counts = {"in": corpus.n_new} | {
+            name: decider.counts[name] for name in ("kept", "dropped", "rejected")
+        }
     if counts["in"] != counts["kept"] + counts["dropped"] + counts["rejected"]:
         raise AssertionError(f"accounts do not balance: {counts}")
     table = pa.Table.from_batches(tables) if tables else None
@@ -135,7 +137,8 @@ def _parts(records: Records, config: Config) -> tuple[list[_Part], Fields]:
         return parts, choose_fields(table.column_names, config.read)
     if isinstance(records, str | bytes | Mapping):
         raise UsageError(
-            f"records is a {type(records).__name__}", remedy="give an iterable of mappings, a table or a frame"
+            f"records is a {type(records).__name__}",
+            remedy="give an iterable of mappings, a table or a frame",
         )
     rows = [_as_mapping(record) for record in records]
     names = dict.fromkeys(name for row in rows[:1000] for name in row)
@@ -172,7 +175,9 @@ def _as_mapping(record: Mapping[str, Any] | Article) -> Mapping[str, Any]:
     return record
 
 
-def _prepare_all(parts: Sequence[_Part], fields: Fields, folder: Path, config: Config, crew: Crew) -> list[Place]:
+def _prepare_all(
+    parts: Sequence[_Part], fields: Fields, folder: Path, config: Config, crew: Crew
+) -> list[Place]:
     return list(crew.map(partial(_prepare_part, fields=fields, folder=folder, config=config), parts))
 
 
@@ -191,7 +196,9 @@ def _rejected(corpus: Corpus, on_bad_record: str) -> tuple[tuple[int, str], ...]
     if rejected and (on_bad_record == "raise" or bad[-1] >= corpus.n_new):
         position, reason = rejected[0]
         raise DataError(
-            f"bad record: {reason}", where=f"record {position}", remedy='mend it or pass on_bad_record="reject"'
+            f"bad record: {reason}",
+            where=f"record {position}",
+            remedy='mend it or pass on_bad_record="reject"',
         )
     return rejected
 

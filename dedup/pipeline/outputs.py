@@ -56,8 +56,8 @@ class Staged:
         self._outputs = outputs
         self._fields = fields
         self._writers: dict[str, Any] = {}
-        plain = {"no_overwrite": outputs.no_overwrite, "spool_dir": spool_dir}
-        follow = {"sources": sources, "fields": fields, **plain}
+        plain: dict[str, Any] = {"no_overwrite": outputs.no_overwrite, "spool_dir": spool_dir}
+        follow: dict[str, Any] = {"sources": sources, "fields": fields, **plain}
         openers: list[tuple[str, str | None, Callable[[str], Any]]] = [
             ("rejects", outputs.rejects, lambda path: RejectsWriter(path, **plain)),
             ("dropped", outputs.dropped, lambda path: open_writer(path, **follow)),
@@ -92,7 +92,9 @@ class Staged:
         if records := self._writers.get("records"):
             wanted = ~decided.rejected if self._outputs.annotate else decided.keep
             notes = [_annotation(row) for row in decided.rows] if self._outputs.annotate else None
-            records.write(chunk, batch, wanted, {} if self._outputs.keep_text else new_texts(batch, wanted), notes)
+            records.write(
+                chunk, batch, wanted, {} if self._outputs.keep_text else new_texts(batch, wanted), notes
+            )
 
     def close(self, statistics: Statistics) -> list[dict[str, Any]]:
         """Stage everything but the manifest; return name, path, digest and size of each output."""

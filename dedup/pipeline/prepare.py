@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -41,7 +42,8 @@ def prepare(records: pa.RecordBatch, config: Config) -> pa.RecordBatch:
     n_tokens = pc.binary_length(classes).cast(pa.int32())
     bad = records.column("bad")
     columns: dict[str, Any] = {
-        name: records.column(name) for name in ("id", "title", "source", "date", "url", "line", "offset", "length", "bad")
+        name: records.column(name)
+        for name in ("id", "title", "source", "date", "url", "line", "offset", "length", "bad")
     }
     columns["flags"] = pa.array(_flags(records, cleaned.flags, n_tokens.to_numpy()))
     columns["readable"] = cleaned.readable
@@ -60,8 +62,10 @@ def prepare(records: pa.RecordBatch, config: Config) -> pa.RecordBatch:
     return pa.record_batch([columns[field.name] for field in schema], schema=schema)
 
 
-def _flags(records: pa.RecordBatch, found: NDArray[np.uint32], n_tokens: NDArray[np.int32]) -> NDArray[np.uint32]:
-    flags = records.column("flags").to_numpy() | found
+def _flags(
+    records: pa.RecordBatch, found: NDArray[np.uint32], n_tokens: NDArray[np.int32]
+) -> NDArray[np.uint32]:
+    flags: NDArray[np.uint32] = records.column("flags").to_numpy() | found
     flags[n_tokens == 0] |= bits.EMPTY
     flags[(n_tokens > 0) & (n_tokens < SHORT_TOKENS)] |= bits.SHORT
     return flags
@@ -70,7 +74,9 @@ def _flags(records: pa.RecordBatch, found: NDArray[np.uint32], n_tokens: NDArray
 def _removals(removed: Sequence[Sequence[Removal]]) -> pa.LargeBinaryArray:
     return pa.array(
         [
-            json.dumps([{"line": r.line, "rule": r.rule, "text": r.text} for r in rows]).encode() if rows else None
+            json.dumps([{"line": r.line, "rule": r.rule, "text": r.text} for r in rows]).encode()
+            if rows
+            else None
             for rows in removed
         ],
         pa.large_binary(),
@@ -99,9 +105,11 @@ def _digest_each(column: pa.Array) -> pa.Array:
     view, ends = memoryview(data), offsets.tolist()
     sha256 = hashlib.sha256
     joined = b"".join(
-        [sha256(view[start:end]).digest()[:_DIGEST_BYTES] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+        [sha256(view[start:end]).digest()[:_DIGEST_BYTES] for start, end in itertools.pairwise(ends)]
     )
-    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(_DIGEST_BYTES), len(column), [None, pa.py_buffer(joined)])
+    return pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(_DIGEST_BYTES), len(column), [None, pa.py_buffer(joined)]
+    )
 
 
 def _hashes(column: pa.Array) -> NDArray[np.uint64]:
@@ -109,4 +117,3 @@ def _hashes(column: pa.Array) -> NDArray[np.uint64]:
     hashes = np.empty(len(column), np.uint64)
     hash_values(data, offsets, hashes)
     return hashes
-

@@ -72,6 +72,7 @@ def resolve(
     _flag_duplicate_ids(corpus, flags)
     with progress.stage("collapse"):
         nodes = collapse(corpus, flags, config)
+        short = (flags[nodes.first] & bits.SHORT) != 0
         statistics = statistics or _learn(corpus, nodes, config)
     with progress.stage("candidates"):
         pairs = _candidates(corpus, nodes, config, crew.n_workers, scratch, counters)
@@ -79,15 +80,15 @@ def resolve(
         judged = _judge(corpus, nodes, pairs, statistics, config, crew, step, counters)
     with progress.stage("cluster"):
         verdicts = read_verdicts(judged, nodes.node_of)
-        order = _visiting_order(corpus, nodes, verdicts)
-        edges = drop_edges(verdicts, corpus.dates[nodes.first], config)
+        order = visiting_order(corpus, nodes, verdicts)
+        edges = drop_edges(verdicts, corpus.dates[nodes.first], short, config)
         stars = form_stars(order, corpus.published[nodes.first], edges)
     with progress.stage("canonical") as step:
         challenge = settle.challenge(corpus, nodes, flags, stars, verdicts, edges, order, config)
         if len(challenge.missing):
             judged += _judge(corpus, nodes, challenge.missing, statistics, config, crew, step, counters)
             verdicts = read_verdicts(judged, nodes.node_of)
-            edges = drop_edges(verdicts, corpus.dates[nodes.first], config)
+            edges = drop_edges(verdicts, corpus.dates[nodes.first], short, config)
         settle.swap(stars, challenge, edges)
         story = settle.stories(order, stars, verdicts)
     forget_mapped()
@@ -178,7 +179,7 @@ def _judge(
     return judged
 
 
-def _visiting_order(corpus: Corpus, nodes: Nodes, verdicts: Verdicts) -> NDArray[np.int64]:
+def visiting_order(corpus: Corpus, nodes: Nodes, verdicts: Verdicts) -> NDArray[np.int64]:
     """Order nodes: published before, then the fullest, ties by id and content.
 
     Ids are compared only where there is something to compare with.

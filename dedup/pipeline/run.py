@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from dedup.config import Config
-from dedup.errors import DataError, DropRateExceeded, UsageError
+from dedup.errors import DataError, DropRateExceeded
 from dedup.files import Chunk, Fields, Source, check_distinct, find_inputs, parse, resolve_fields
 from dedup.pipeline.corpus import Corpus
 from dedup.pipeline.decisions import Decider
@@ -199,12 +199,16 @@ def _require_rejects(corpus: Corpus, rejects: str | None) -> None:
         reason = corpus.value("bad", document) or corpus.set_aside.get(document)
         where = f"{corpus.file(document)}:{corpus.value('line', document)}"
         if document >= corpus.n_new:
-            raise DataError(f"bad record in what is compared against: {reason}", where=where, remedy="mend it")
+            raise DataError(
+                f"bad record in what is compared against: {reason}", where=where, remedy="mend it"
+            )
         if rejects is None:
             n_bad = int(corpus.bad[: corpus.n_new].sum())
             more = f", and {n_bad - 1} more" if n_bad > 1 else ""
             raise DataError(
-                f"bad record: {reason}{more}", where=where, remedy="add --rejects FILE to set bad records aside"
+                f"bad record: {reason}{more}",
+                where=where,
+                remedy="add --rejects FILE to set bad records aside",
             )
 
 

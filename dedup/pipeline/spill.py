@@ -12,7 +12,6 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -78,6 +77,8 @@ class TemporaryFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if file := _OPEN.pop((self.path, os.getpid()), None):
+            file.close()
         os.close(self._lock)
         shutil.rmtree(self.path, ignore_errors=True)
 
@@ -126,6 +127,10 @@ class SpillFile:
             raise _cannot_write(self._path.parent, error) from error
         return Place(str(self._path), offset, len(data), batch.num_rows)
 
+    def close(self) -> None:
+        """Close the file: its space is free only then."""
+        self._file.close()
+
 
 class Scratch:
     """Large arrays: in memory while they are small against the budget, else in mapped temporary files.
@@ -156,10 +161,16 @@ class Scratch:
             raise _cannot_write(self._folder, error) from error
 
 
-@lru_cache(maxsize=1)
+_OPEN: dict[tuple[Path, int], SpillFile] = {}
+
+
 def spill_file(folder: Path) -> SpillFile:
     """Return this process's append-only file in the folder of a run."""
-    return SpillFile(folder)
+    # By process too: a forked worker has its parent's files, and two writers in one would mix their offsets.
+    own = folder, os.getpid()
+    if own not in _OPEN:
+        _OPEN[own] = SpillFile(folder)
+    return _OPEN[own]
 
 
 class SpillReader:

@@ -43,7 +43,9 @@ def read_verdicts(judged: Sequence[pa.RecordBatch], node_of: NDArray[np.int64]) 
     return Verdicts(**arrays, ratio=ratio, reason=columns["reason"])
 
 
-def drop_edges(verdicts: Verdicts, dates: NDArray[np.int64], config: Config) -> Edges:
+def drop_edges(
+    verdicts: Verdicts, dates: NDArray[np.int64], short: NDArray[np.bool_], config: Config
+) -> Edges:
     """Return the directed edges along which a node may be dropped.
 
     Parameters
@@ -51,16 +53,18 @@ def drop_edges(verdicts: Verdicts, dates: NDArray[np.int64], config: Config) -> 
     verdicts : Verdicts
     dates : numpy.ndarray of int64, shape (n_nodes,)
         Microseconds, NO_DATE where there is none: a missing date never blocks.
+    short : numpy.ndarray of bool, shape (n_nodes,)
+        Texts too short to tell two events apart: these drop within a day only.
     config : Config
         Which relations drop, and within how many days.
     """
     wanted = [RELATIONS.index(name) for name in config.cluster.drop]
-    chosen = np.isin(verdicts.relation, wanted)
+    date_a, date_b = dates[verdicts.a], dates[verdicts.b]
+    apart = np.where((date_a != NO_DATE) & (date_b != NO_DATE), np.abs(date_a - date_b), 0)
+    limit = np.where(short[verdicts.a] | short[verdicts.b], DAY_US, np.iinfo(np.int64).max)
     if config.verify.max_days is not None:
-        date_a, date_b = dates[verdicts.a], dates[verdicts.b]
-        dated = (date_a != NO_DATE) & (date_b != NO_DATE)
-        apart = np.abs(np.where(dated, date_a - date_b, 0))
-        chosen &= apart <= config.verify.max_days * DAY_US
+        limit = np.minimum(limit, config.verify.max_days * DAY_US)
+    chosen = np.isin(verdicts.relation, wanted) & (apart <= limit)
     rows = np.flatnonzero(chosen)
     forward = rows[verdicts.fuller[rows] != 1]
     backward = rows[verdicts.fuller[rows] != 0]

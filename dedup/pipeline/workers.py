@@ -55,7 +55,8 @@ class Crew:
                 yield waiting.popleft().result()
         except BrokenProcessPool as error:
             raise SystemFailure(
-                "a worker process was killed", remedy="give it less to hold: fewer --workers, or a lower --memory"
+                "a worker process was killed",
+                remedy="give it less to hold: fewer --workers, or a lower --memory",
             ) from error
         finally:
             for future in waiting:

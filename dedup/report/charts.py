@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,21 +124,29 @@ def _reprints(ledger: Ledger, fields: Fields) -> Chart | None:
     keeper = ledger.keeper[rows]
     kept = np.where(keeper == NOWHERE, len(names) - 1, source[keeper])
     pairs = Counter(zip(source[rows].tolist(), kept.tolist(), strict=True))
-    weight: Counter[int] = Counter()
-    for (a, b), number in pairs.items():
-        weight[a] += number
-        weight[b] += number
-    chosen = sorted(weight, key=lambda at: (-weight[at], names[at]))[:_MATRIX_SOURCES]
-    counts = [[pairs.get((a, b), 0) for b in chosen] for a in chosen]
+    columns = _heaviest(pairs, 1, names)
+    lines = _heaviest({pair: n for pair, n in pairs.items() if pair[1] in columns}, 0, names)
+    counts = [[pairs.get((a, b), 0) for b in columns] for a in lines]
     shown = sum(map(sum, counts))
-    note = f"Rows: the source of the dropped record. Columns: the source of the kept one. {shown:,} of {len(rows):,} drops."
+    note = (
+        "Rows: the source of the dropped record. Columns: the source of the one kept for it. "
+        f"{shown:,} of {len(rows):,} drops are drawn."
+    )
     figures: list[tuple[str | int, ...]] = [
         (names[a], names[b], number) for (a, b), number in pairs.most_common(_MATRIX_SOURCES * 2)
     ]
     return Chart(
-        "reprints", "Who reprints whom", svg.matrix([names[at] for at in chosen], counts, label=note), note,
+        "reprints", "Who reprints whom", svg.matrix([names[at] for at in lines], [names[at] for at in columns], counts, label=note), note,
         ("Dropped from", "Kept from", "Records"), figures,
     )  # fmt: skip
+
+
+def _heaviest(pairs: Mapping[tuple[int, int], int], side: int, names: Sequence[str]) -> list[int]:
+    """Return the sources that stand for most pairs on one side, the heaviest first."""
+    weight: Counter[int] = Counter()
+    for pair, number in pairs.items():
+        weight[pair[side]] += number
+    return sorted(weight, key=lambda at: (-weight[at], names[at]))[:_MATRIX_SOURCES]
 
 
 def _over_time(ledger: Ledger, fields: Fields) -> Chart | None:

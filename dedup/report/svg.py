@@ -102,28 +102,32 @@ def bars(rows: Sequence[tuple[str, int, int]], *, label: str, width: float = 560
     return drawing(width, max(1, len(rows)) * row_height + 6, parts, label)
 
 
-def matrix(names: Sequence[str], counts: Sequence[Sequence[int]], *, label: str, width: float = 560) -> str:
-    """Return a table of shaded cells: rows and columns have the same names."""
-    name_width, head = 150.0, 96.0
-    cell = min(44.0, (width - name_width - 8) / max(1, len(names)))
+def matrix(
+    rows: Sequence[str], columns: Sequence[str], counts: Sequence[Sequence[int]], *, label: str, width: float = 560
+) -> str:
+    """Return a table of shaded cells with the names of its rows and columns."""
+    name_width, head, height = 170.0, 104.0, 30.0
+    cell = min(46.0, (width - name_width - 60) / max(1, len(columns)))
     largest = max([number for row in counts for number in row] or [1]) or 1
     parts = []
-    for place, name in enumerate(names):
-        middle = name_width + place * cell + cell / 2
-        shown = escape(shortened(name, 16))
-        parts.append(f'<text class="label" transform="translate({_n(middle + 3)} {_n(head - 6)}) rotate(-50)">{shown}</text>')
-        y = head + place * cell
-        parts.append(text(name_width - 8, y + cell / 2 + 4, shortened(name, 21), anchor="end"))
-        for other, number in enumerate(counts[place]):
-            x = name_width + other * cell
-            tip = f"{number:,} of {name} dropped for {names[other]}"
+    for place, name in enumerate(columns):
+        middle = name_width + place * cell + cell / 2 + 3
+        shown = escape(shortened(name, 19))
+        turn = f"translate({_n(middle)} {_n(head - 6)}) rotate(-48)"
+        parts.append(f'<text class="label" transform="{turn}">{shown}</text>')
+    for line_number, name in enumerate(rows):
+        y = head + line_number * height
+        parts.append(text(name_width - 10, y + height / 2 + 4, shortened(name, 25), anchor="end"))
+        for place, number in enumerate(counts[line_number]):
+            x = name_width + place * cell
+            tip = f"{number:,} of {name} dropped for {columns[place]}"
             strength = 0.15 + 0.85 * number / largest if number else 0
-            parts.append(box(x + 1, y + 1, cell - 2, cell - 2, "empty", tip))
+            parts.append(box(x + 1, y + 1, cell - 2, height - 2, "empty", tip))
             if number:
-                parts.append(box(x + 1, y + 1, cell - 2, cell - 2, "strong", tip, opacity=strength))
+                parts.append(box(x + 1, y + 1, cell - 2, height - 2, "strong", tip, opacity=strength))
                 kind = "value on" if strength > 0.6 else "value"
-                parts.append(text(x + cell / 2, y + cell / 2 + 4, f"{number:,}", anchor="middle", kind=kind))
-    return drawing(width, head + len(names) * cell + 4, parts, label)
+                parts.append(text(x + cell / 2, y + height / 2 + 4, f"{number:,}", anchor="middle", kind=kind))
+    return drawing(width, head + len(rows) * height + 4, parts, label)
 
 
 def mirrored(
