@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ import numpy as np
 from accuracy_tables import print_corpus
 from baselines import BASELINES, Baseline
 from documents import Document, read_rows, write_rows
-from environment import RESULTS, describe_run, write_result
+from environment import RESULTS, dedup_command, describe_run, write_result
 from perturb import KINDS, Kind
 from planting import SAMPLES, SMALL_CORPUS, Corpus, Planted, find_corpora, plant, records_of_run
 from rich.console import Console
@@ -83,7 +82,7 @@ def run_program(documents: list[Document], *, profile: Profile) -> tuple[Answer,
     with tempfile.TemporaryDirectory() as folder:
         source, decisions = Path(folder, "in.jsonl"), Path(folder, "decisions.jsonl")
         write_rows(source, rows)
-        command = [sys.executable, "-c", "from dedup.cli import main; main()", "run", str(source)]
+        command = [*dedup_command(), "run", str(source)]
         options = ["-o", str(Path(folder, "kept.jsonl")), "--decisions", str(decisions), "--profile", profile]
         done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
         if done.returncode:

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,15 @@ _PACKAGES = (
     "orjson",
     "daft",
 )
+
+
+def dedup_command(interpreter: str = sys.executable) -> list[str]:
+    """Return the start of a command line that runs the very package that this process imports.
+
+    Without ``-P`` Python puts the working directory first, and a checkout that
+    happens to be there would be measured instead.
+    """
+    return [interpreter, "-P", "-c", "from dedup.cli import main; main()"]
 
 
 def describe_run(**facts: Any) -> dict[str, Any]:
@@ -66,6 +76,12 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str | None:
+    """Return the commit that was measured; None where the imported package is not this checkout's."""
+    import dedup
+
+    if not Path(dedup.__file__).resolve().is_relative_to(ROOT):
+        return None
+
     def git(*arguments: str) -> str:
         return subprocess.run(
             ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus import write_corpus
-from environment import RESULTS, describe_run, write_result
+from environment import RESULTS, dedup_command, describe_run, write_result
 from memory import Measured, measure
 from peer_workers import WORKERS
 from rich import box
@@ -27,13 +27,12 @@ from rich.table import Table
 OURS = "dedup"
 _NEEDS = {"floor": "orjson", "datasketch": "datasketch", "rensa": "rensa", "gaoya": "gaoya", "daft": "daft"}
 _WORKER = Path(__file__).with_name("peer_workers.py")
-_RUN = "from dedup.cli import main; main()"
 
 
 def command_of(name: str, interpreter: str, source: Path, target: Path) -> list[str]:
     """Return the command line of one program."""
     if name == OURS:
-        return [interpreter, "-c", _RUN, "run", str(source), "-o", str(target)]
+        return [*dedup_command(interpreter), "run", str(source), "-o", str(target)]
     return [interpreter, str(_WORKER), name, str(source), str(target)]
 
 

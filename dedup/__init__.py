@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         SystemFailure,
         UsageError,
     )
+    from dedup.index import Index, Verdict
     from dedup.normaliser import normalise
     from dedup.pipeline.library import deduplicate
     from dedup.records import Article, Cluster, Decision, Link, Normalised, Removal, Result, ScoredPair
@@ -31,6 +32,7 @@ _HOMES = {
     "Decision": "records",
     "DedupError": "errors",
     "DropRateExceeded": "errors",
+    "Index": "index",
     "IndexFailure": "errors",
     "Link": "records",
     "Normalised": "records",
@@ -39,6 +41,7 @@ _HOMES = {
     "ScoredPair": "records",
     "SystemFailure": "errors",
     "UsageError": "errors",
+    "Verdict": "index",
     "deduplicate": "pipeline.library",
     "normalise": "normaliser",
 }
@@ -51,6 +54,7 @@ __all__ = [
     "Decision",
     "DedupError",
     "DropRateExceeded",
+    "Index",
     "IndexFailure",
     "Link",
     "Normalised",
@@ -59,6 +63,7 @@ __all__ = [
     "ScoredPair",
     "SystemFailure",
     "UsageError",
+    "Verdict",
     "__version__",
     "deduplicate",
     "normalise",

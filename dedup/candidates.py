@@ -23,19 +23,19 @@ from dedup.config import CandidateConfig
 from dedup.kernels import pairs as kernels
 
 # In a bucket over the limit each member meets so many neighbours besides the leader …
-_NEIGHBOURS = 2
+NEIGHBOURS = 2
 # … and buckets are split by so many further signature values: near copies (J ≥ .9) stay together
 # in half of the bands, siblings of one template (J ≤ .8) hardly ever in the same small part.
-_SPLIT_ROWS = 6
+SPLIT_ROWS = 6
 # Of 128 signature values random pairs that met in a band agree in about 6 (one in a hundred in 10);
 # true drops go down to a Jaccard of 0.16, which is 20.
-_LEAST_AGREEMENT = 10 / 128
+LEAST_AGREEMENT = 10 / 128
 # Texts that share a cut share most fingerprints of the shorter; a stock phrase gives one.
-_LEAST_SHARED = 2
-_LEAST_SHARED_PART = 0.08
+LEAST_SHARED = 2
+LEAST_SHARED_PART = 0.08
 # Comparisons of a document with fuller ones: the likeliest, and the fullest (a star's likely centre).
-_BEST, _FULLEST = 24, 8
-_PAIRS_AT_ONCE = 1 << 22
+BEST, FULLEST = 24, 8
+PAIRS_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +61,33 @@ class Candidates:
 
 
 def rank_documents(n_tokens: NDArray[np.int32], digests: NDArray[np.uint64]) -> NDArray[np.uint32]:
-    """Rank documents by token count, the largest first, ties by content digest.
+    """Rank documents by token count, the largest first, ties by content digests.
 
     Parameters
     ----------
     n_tokens : numpy.ndarray of int32, shape (n,)
-    digests : numpy.ndarray of uint64, shape (n, 2)
-        Digest of each key.
+    digests : numpy.ndarray of uint64, shape (n, k)
+        What settles ties, the weightiest column first: the key's digest, and the record's for
+        documents that share a key and stand apart by their dates.
 
     Examples
     --------
     >>> rank_documents(np.array([3, 9], np.int32), np.zeros((2, 2), np.uint64)).tolist()
     [1, 0]
     """
-    order = np.lexsort((digests[:, 1], digests[:, 0], -n_tokens.astype(np.int64)))
+    order = np.lexsort((*digests.T[::-1], -n_tokens.astype(np.int64)))
     ranks = np.empty(len(order), np.uint32)
     ranks[order] = np.arange(len(order), dtype=np.uint32)
     return ranks
 
 
-def find_candidates(documents: Sketched, config: CandidateConfig, *, workers: int = 1) -> Candidates:
+def find_candidates(
+    documents: Sketched,
+    config: CandidateConfig,
+    *,
+    published: NDArray[np.bool_] | None = None,
+    workers: int = 1,
+) -> Candidates:
     """Find the pairs of documents that deserve a comparison of their texts.
 
     Parameters
@@ -88,6 +95,8 @@ def find_candidates(documents: Sketched, config: CandidateConfig, *, workers: in
     documents : Sketched
     config : CandidateConfig
         Bands, rows and bucket limit.
+    published : numpy.ndarray of bool, shape (n,), optional
+        Documents that are not compared with each other, and don't count against each other's caps.
     workers : int
         Threads; the result is the same for any number.
 
@@ -106,14 +115,18 @@ def find_candidates(documents: Sketched, config: CandidateConfig, *, workers: in
         banded = _unique([pairs for pairs, _ in found])
         shared, counts = _pairs_of_fingerprints(documents, config)
         pairs, scores = _merge(documents, position, banded, shared, counts)
+    if published is not None:
+        settled = published[position]
+        wanted = ~(settled[_low(pairs)] & settled[_high(pairs)])
+        pairs, scores = pairs[wanted], scores[wanted]
     swapped = (pairs << np.uint64(32)) | (pairs >> np.uint64(32))
     order = np.argsort(swapped, kind="stable")
     keep = np.zeros(len(pairs), np.bool_)
-    capped = int(kernels.cap_per_document(swapped[order], scores[order], _BEST, _FULLEST, keep))
+    capped = int(kernels.cap_per_document(swapped[order], scores[order], BEST, FULLEST, keep))
     chosen = np.sort(pairs[order[keep]])
     result = np.empty((len(chosen), 2), np.int64)
-    result[:, 0] = position[(chosen >> np.uint64(32)).astype(np.int64)]
-    result[:, 1] = position[(chosen & np.uint64(0xFFFFFFFF)).astype(np.int64)]
+    result[:, 0] = position[_low(chosen)]
+    result[:, 1] = position[_high(chosen)]
     return Candidates(
         result,
         {
@@ -133,13 +146,13 @@ def _pairs_of_band(
     entries = np.empty(n_docs, np.uint64)
     second = np.empty(n_docs, np.uint32)
     kernels.band_entries(
-        documents.signatures, band * config.rows, config.rows, _SPLIT_ROWS, documents.ranks, entries, second
+        documents.signatures, band * config.rows, config.rows, SPLIT_ROWS, documents.ranks, entries, second
     )
     entries.sort()
     split = np.empty(n_docs, np.uint64)
     split = split[: kernels.large_buckets(entries, config.bucket_limit, second, split)]
     split.sort()
-    least = max(1, round(_LEAST_AGREEMENT * num_perm))
+    least = max(1, round(LEAST_AGREEMENT * num_perm))
     kept, met = [], 0
     for part in (entries, split):
         for pairs in _bucket_pairs(part, config.bucket_limit):
@@ -154,9 +167,9 @@ def _bucket_pairs(entries: NDArray[np.uint64], limit: int) -> Iterator[NDArray[n
     """Yield the pairs of sorted entries, a bounded number at a time."""
     start = 0
     while start < len(entries):
-        room = max(_PAIRS_AT_ONCE, (len(entries) - start) * (_NEIGHBOURS + 1))
-        pairs = np.empty(min(room, (len(entries) - start) * max(limit, _NEIGHBOURS + 1)), np.uint64)
-        start, written = kernels.bucket_pairs(entries, limit, _NEIGHBOURS, pairs, start, len(pairs))
+        room = max(PAIRS_AT_ONCE, (len(entries) - start) * (NEIGHBOURS + 1))
+        pairs = np.empty(min(room, (len(entries) - start) * max(limit, NEIGHBOURS + 1)), np.uint64)
+        start, written = kernels.bucket_pairs(entries, limit, NEIGHBOURS, pairs, start, len(pairs))
         yield pairs[:written]
 
 
@@ -164,7 +177,7 @@ def _pairs_of_fingerprints(
     documents: Sketched, config: CandidateConfig
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """Return the pairs that share fingerprints, and how many each shares in the buckets paired up."""
-    n_parts = max(1, len(documents.fingerprints) // (_PAIRS_AT_ONCE * 4))
+    n_parts = max(1, len(documents.fingerprints) // (PAIRS_AT_ONCE * 4))
     found, counts = [], []
     for part in range(n_parts):
         entries = np.empty(len(documents.fingerprints), np.uint64)
@@ -191,11 +204,10 @@ def _merge(
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
     """Join both paths; return the pairs that pass and a score for each."""
     sizes = np.diff(documents.offsets)
-    low = position[(shared >> np.uint64(32)).astype(np.int64)]
-    high = position[(shared & np.uint64(0xFFFFFFFF)).astype(np.int64)]
+    low, high = position[_low(shared)], position[_high(shared)]
     least = np.minimum(sizes[low], sizes[high])
     enough = (
-        (counts >= np.minimum(_LEAST_SHARED, least)) & (counts >= _LEAST_SHARED_PART * least) & (low != high)
+        (counts >= np.minimum(LEAST_SHARED, least)) & (counts >= LEAST_SHARED_PART * least) & (low != high)
     )
     part = counts[enough] / np.maximum(least[enough], 1)
     pairs = _unique([banded, shared[enough]])
@@ -207,5 +219,55 @@ def _merge(
     return pairs, scores
 
 
+def _low(pairs: NDArray[np.uint64]) -> NDArray[np.int64]:
+    return (pairs >> np.uint64(32)).astype(np.int64)
+
+
+def _high(pairs: NDArray[np.uint64]) -> NDArray[np.int64]:
+    return (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+
 def _unique(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
     return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.uint64)
+
+
+def score_pairs(
+    signatures: NDArray[np.uint32],
+    prints: NDArray[np.uint32],
+    offsets: NDArray[np.int64],
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    config: CandidateConfig,
+) -> NDArray[np.uint32]:
+    """Score pairs that a look-up found, by the same tests that `find_candidates` makes.
+
+    Parameters
+    ----------
+    signatures : numpy.ndarray of uint32, shape (n, num_perm)
+    prints : numpy.ndarray of uint32
+        The distinct high halves of each document's fingerprints, ascending.
+    offsets : numpy.ndarray of int64, shape (n + 1,)
+        Where each document's stand in `prints`.
+    left, right : numpy.ndarray of int64, shape (n_pairs,)
+        Positions of documents.
+    config : CandidateConfig
+
+    Returns
+    -------
+    numpy.ndarray of uint32, shape (n_pairs,)
+        In thousandths; 0 for a pair that deserves no comparison of its texts.
+
+    Examples
+    --------
+    >>> signatures = np.array([[1] * 128, [1] * 128, [2] * 128], np.uint32)
+    >>> left, right = np.array([0, 0]), np.array([1, 2])
+    >>> score_pairs(signatures, np.empty(0, np.uint32), np.zeros(4, np.int64), left, right, CandidateConfig())
+    array([896,   0], dtype=uint32)
+    """
+    scores = np.zeros(len(left), np.uint32)
+    least = max(1, round(LEAST_AGREEMENT * signatures.shape[1]))
+    kernels.score_pairs(
+        signatures, prints, offsets, left, right, config.bands, config.rows, least, LEAST_SHARED,
+        LEAST_SHARED_PART, scores,
+    )  # fmt: skip
+    return scores

@@ -21,7 +21,7 @@ from dedup.errors import DataError, UsageError
 SCHEMA = 1
 # A line in so many documents of one source, after the exact collapse, is the house's and not the
 # article's. A story's own takes and corrections stay well below it.
-_HOUSE_DOCUMENTS = 12
+HOUSE_DOCUMENTS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def learn(
     line, source = line[once], source[once]
     starts = np.flatnonzero(_changes(line, source))
     counts = np.diff(np.append(starts, len(line)))
-    house = np.unique(line[starts[counts >= _HOUSE_DOCUMENTS]])
+    house = np.unique(line[starts[counts >= HOUSE_DOCUMENTS]])
     return Statistics(house, n_docs, config.candidates.bands, config.candidates.rows)
 
 

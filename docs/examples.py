@@ -37,6 +37,8 @@ _VARYING = (
     (re.compile(r"dedup: compiling kernels once.*\n"), ""),
     (re.compile(r"ready after \d+\.\d s, kept in .*"), "ready"),
 )
+# What no page should ever show; not written to one either.
+_BROKEN = re.compile(r"error\[bug\]|^Traceback|^exit code", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,13 @@ def _commands(block: Block) -> Iterator[Example]:
         yield Example(["bash", "-c", command], expected, block.start + begin, block.start + at)
 
 
-def run_example(example: Example, folder: Path) -> str:
-    """Return what an example prints on both streams."""
+def run_example(example: Example, folder: Path, status: int = 0) -> tuple[str, int]:
+    """Return what an example prints on both streams, and its exit code.
+
+    ``status`` is the exit code of the command before, which ``$?`` asks for.
+    """
+    *shell, last = example.command
+    command = [*shell, f"(exit {status})\n{last}"] if shell[0] == "bash" else example.command
     scripts = str(Path(sys.executable).parent)
     plain = {
         "PATH": scripts + os.pathsep + os.environ["PATH"],
@@ -124,7 +131,7 @@ def run_example(example: Example, folder: Path) -> str:
         "NO_COLOR": "1",
     }
     done = subprocess.run(
-        example.command,
+        command,
         cwd=folder,
         env=os.environ | plain,
         stdout=subprocess.PIPE,
@@ -134,9 +141,9 @@ def run_example(example: Example, folder: Path) -> str:
         check=False,
     )
     printed = done.stdout.decode()
-    if done.returncode and example.command[0] != "bash":
+    if done.returncode and shell[0] != "bash":
         printed += f"exit code {done.returncode}\n"
-    return "\n".join(line.rstrip() for line in printed.splitlines())
+    return "\n".join(line.rstrip() for line in printed.splitlines()), done.returncode
 
 
 def agrees(expected: str, printed: str) -> bool:
@@ -156,15 +163,18 @@ def check_page(page: Path, *, write: bool = False) -> list[str]:
     """Run a page's examples; return a message for each that differs, or write the new outputs."""
     lines = page.read_text(encoding="utf-8").splitlines()
     changes: list[tuple[Example, str]] = []
+    status = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT / "samples", folder / "samples")
         for example in find_examples(find_blocks("\n".join(lines)), folder):
-            printed = run_example(example, folder)
-            if not agrees(example.expected, printed):
+            printed, status = run_example(example, folder, status)
+            if _BROKEN.search(printed) or not agrees(example.expected, printed):
                 changes.append((example, printed))
     if write and changes:
         for example, printed in reversed(changes):
+            if _BROKEN.search(printed):
+                continue
             lines[example.start : example.stop] = printed.splitlines()
         page.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return [

@@ -91,7 +91,7 @@ def sha256(path):
 def process(*arguments, **options):
     """Run the real command to its end."""
     words = [sys.executable, "-m", "dedup", *map(str, arguments)]
-    return subprocess.run(words, capture_output=True, check=False, timeout=120, **options)
+    return subprocess.run(words, capture_output=True, check=False, timeout=300, **options)
 
 
 def start(*arguments, **options):
@@ -197,3 +197,6 @@ def corpus(tmp_path_factory):
     """A file of a few hundred records, a third of them copies."""
     return write_lines(tmp_path_factory.mktemp("corpus") / "corpus.jsonl", *make_records(400))
 
+
+# At the end, since it uses what stands above.
+from index_support import index_url, postgres, postgres_server  # noqa: E402, F401

@@ -46,6 +46,9 @@ hello
 ```console
 $ cat greeting.txt
 hello
+$ (exit 3)
+$ echo $?
+3
 $ echo one \\
 >   two; echo three >&2
 one two
@@ -86,9 +89,12 @@ def test_an_example_that_prints_something_else_is_seen_and_can_be_rewritten(tmp_
     assert check(broken, tmp_path, write=True)[1] == PAGE
 
 
-def test_a_program_that_fails_is_seen(tmp_path):
-    faults, _ = check('```python\nraise SystemExit("no")\n```\n', tmp_path)
-    assert "exit code 1" in faults[0]
+def test_a_program_that_fails_is_seen_even_where_the_page_says_so(tmp_path):
+    page = '```python\nraise SystemExit("no")\n```\n\n```text\n{}```\n'
+    for expected in ("", "no\nexit code 1\n"):
+        faults, text = check(page.format(expected), tmp_path, write=True)
+        assert "exit code 1" in faults[0]
+        assert text == page.format(expected)
 
 
 @pytest.mark.parametrize(

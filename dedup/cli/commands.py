@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from dedup.cli.settings import load_settings, make_config, parse_size
 from dedup.cli.terminal import TerminalBar, is_terminal, print_line, print_summary, print_text
+from dedup.config import Config
 from dedup.errors import UsageError
 from dedup.kernels.cache import announce_compilation
+from dedup.pipeline.archives import Archive, Target
 from dedup.pipeline.outputs import Outputs
 from dedup.pipeline.progress import Progress
-from dedup.pipeline.run import run
+from dedup.pipeline.run import ReportMaker, run
 
-_OUTPUTS = ("decisions", "dropped", "rejects", "manifest", "statistics")
-_NOT_SETTINGS = ("inputs", "output", "output_format", "dry_run", "config", "quiet", "debug", *_OUTPUTS)
+if TYPE_CHECKING:
+    from dedup.report.model import ReportTexts
+
+_OUTPUTS = ("decisions", "report", "dropped", "rejects", "manifest", "statistics")
+_NOT_SETTINGS = (
+    "inputs", "output", "output_format", "dry_run", "config", "quiet", "debug", "report_texts", *_OUTPUTS
+)  # fmt: skip
 
 
 def run_command(flags: Mapping[str, Any]) -> None:
@@ -39,25 +48,64 @@ def run_command(flags: Mapping[str, Any]) -> None:
     if rate is not None and not 0 <= rate <= 1:
         raise UsageError(f"--max-drop-rate {rate}", remedy="give a fraction from 0 to 1")
     announce_compilation(quiet=flags["quiet"])
-    summary = run(
-        flags["inputs"],
-        outputs,
-        config=config,
-        against=settings.get("against") or (),
-        statistics=settings.get("use_statistics"),
-        input_format=settings.get("input_format"),
-        on_duplicate_id=on_duplicate_id,
-        max_drop_rate=rate,
-        workers=_workers(settings.get("workers")),
-        memory_bytes=parse_size(settings["memory"]) if "memory" in settings else None,
-        temp=settings.get("temp"),
-        progress=Progress(TerminalBar() if is_terminal() and not flags["quiet"] else None),
-        report=None if flags["quiet"] else print_line,
-    )
+    with ExitStack() as stack:
+        files, stored, target = _archives(settings, config, stack)
+        summary = run(
+            flags["inputs"],
+            outputs,
+            config=config,
+            against=files,
+            stored=stored,
+            target=None if flags["dry_run"] else target,
+            statistics=settings.get("use_statistics"),
+            input_format=settings.get("input_format"),
+            on_duplicate_id=on_duplicate_id,
+            max_drop_rate=rate,
+            workers=_workers(settings.get("workers")),
+            memory_bytes=parse_size(settings["memory"]) if "memory" in settings else None,
+            temp=settings.get("temp"),
+            progress=Progress(TerminalBar() if is_terminal() and not flags["quiet"] else None),
+            report=None if flags["quiet"] else print_line,
+            make_report=_report_maker(flags["report"], flags["report_texts"], config),
+        )
     for warning in summary.warnings:
         print_line(f"warning: {warning}")
     if not flags["quiet"]:
         print_summary(summary)
+
+
+def _archives(
+    settings: Mapping[str, Any], config: Config, stack: ExitStack
+) -> tuple[list[str], list[Archive], Target | None]:
+    """Tell files to compare against from indexes, and open these."""
+    from dedup.stores import is_index
+
+    against = settings.get("against") or []
+    files = [path for path in against if not is_index(path)]
+    named = settings.get("index")
+    if len(files) == len(against) and named is None:
+        return files, [], None
+    from dedup.index import Index
+    from dedup.index.running import IndexOfRun
+
+    def opened(url: str, mode: Literal["r", "w"]) -> IndexOfRun:
+        statistics = settings.get("use_statistics") if mode == "w" else None
+        index = Index.open(url, config=config, mode=mode, statistics=statistics)
+        return stack.enter_context(IndexOfRun(index))
+
+    target = opened(named, "w") if named is not None else None
+    stored: list[Archive] = [] if target is None else [target]
+    stored += [opened(path, "r") for path in against if path not in files]
+    return files, stored, target
+
+
+def _report_maker(path: str | None, texts: str, config: Config) -> ReportMaker | None:
+    if path is None:
+        return None
+    from dedup.report import check_report, make_report
+
+    check_report(path, texts)
+    return partial(make_report, path, texts=cast("ReportTexts", texts), read=config.read, again=True)
 
 
 def normalise_command(flags: Mapping[str, Any]) -> None:

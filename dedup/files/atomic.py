@@ -10,7 +10,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import secrets
 import shutil
 import stat
 import sys
@@ -20,6 +19,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from dedup.errors import DedupError, SystemFailure, UsageError
+from dedup.files.siblings import exchange, hidden_sibling, hold_as, release, remove_abandoned
 
 STANDARD_OUTPUT = ("-", "/dev/stdout", "/dev/fd/1")
 _REMEDIES = {
@@ -90,6 +90,7 @@ class AtomicFile:
         self._hash = hashlib.sha256()
         self._no_overwrite = no_overwrite
         self._temporary: Path | None = None
+        self._lock: int | None = None
         self._published = False
         self._failure: DedupError | None = None
         self._is_stdout = path in STANDARD_OUTPUT
@@ -110,17 +111,20 @@ class AtomicFile:
             return Path(self.path).open("wb", buffering=0)
         if self._no_overwrite and (existing is not None or Path(self.path).is_symlink()):
             raise refuse_existing(self.path)
-        self._temporary = hidden_sibling(self._target)
+        remove_abandoned(self._target)
+        made, temporary = hidden_sibling(self._target, ".new"), hidden_sibling(self._target)
         flags = (
             os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         )
-        descriptor = os.open(self._temporary, flags, 0o666)
+        descriptor = os.open(made, flags, 0o666)
+        self._lock = hold_as(made, temporary)
+        self._temporary = temporary
         if existing is not None:
             if not os.access(self._target, os.W_OK):
                 os.close(descriptor)
-                self._temporary.unlink()
+                self._discard()
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            Path(self._temporary).chmod(stat.S_IMODE(existing.st_mode))
+            temporary.chmod(stat.S_IMODE(existing.st_mode))
         return os.fdopen(descriptor, "wb", buffering=0)
 
     def write(self, data: bytes | memoryview) -> None:
@@ -170,6 +174,8 @@ class AtomicFile:
             elif self._temporary is not None:
                 move_into_place(self._temporary, self._target, no_overwrite=self._no_overwrite)
                 self._temporary = None
+                release(self._lock)
+                self._lock = None
                 sync_folder(self._target.parent)
         except BrokenPipeError:
             raise
@@ -181,7 +187,10 @@ class AtomicFile:
 
     def _copy_out(self) -> None:
         self._file.seek(0)
-        shutil.copyfileobj(self._file, sys.stdout.buffer, 1 << 20)
+        while piece := memoryview(self._file.read(1 << 20)):
+            while piece:
+                # With PYTHONUNBUFFERED it is a raw file, which may take less than it is given.
+                piece = piece[sys.stdout.buffer.write(piece) :]
         sys.stdout.buffer.flush()
         self._file.close()
 
@@ -189,10 +198,15 @@ class AtomicFile:
         """Remove what was not published; published files stay."""
         with contextlib.suppress(OSError):
             self._file.close()
+        self._discard()
+
+    def _discard(self) -> None:
         if self._temporary is not None:
             with contextlib.suppress(OSError):
                 self._temporary.unlink(missing_ok=True)
             self._temporary = None
+        release(self._lock)
+        self._lock = None
 
     def __enter__(self) -> AtomicFile:
         return self
@@ -220,11 +234,14 @@ class AtomicFolder:
         self._folders: set[Path] = set()
         if self._target.exists():
             self._check_existing(endings)
-        self._temporary: Path | None = hidden_sibling(self._target)
+        remove_abandoned(self._target)
+        made, temporary = hidden_sibling(self._target, ".new"), hidden_sibling(self._target)
         try:
-            self._temporary.mkdir()
+            made.mkdir()
+            self._lock = hold_as(made, temporary)
         except OSError as error:
             raise write_failure(path, error) from error
+        self._temporary: Path | None = temporary
 
     def _check_existing(self, endings: set[str]) -> None:
         if not self._target.is_dir():
@@ -280,29 +297,41 @@ class AtomicFolder:
         self.close()
         if self._temporary is None:
             return
-        aside = hidden_sibling(self._target)
+        if self._no_overwrite and self._target.exists():
+            raise refuse_existing(self.path)
         try:
-            if self._target.exists():
-                if self._no_overwrite:
-                    raise refuse_existing(self.path)
-                self._target.rename(aside)
-            try:
-                self._temporary.rename(self._target)
-            except OSError:
-                if aside.exists():
-                    aside.rename(self._target)
-                raise
+            aside = self._replace(self._temporary)
             self._temporary = None
             sync_folder(self._target.parent)
         except OSError as error:
             raise write_failure(self.path, error) from error
         shutil.rmtree(aside, ignore_errors=True)
+        release(self._lock)
+        self._lock = None
+
+    def _replace(self, temporary: Path) -> Path:
+        """Put the new folder in the place of the old one; return where the old one, if any, is now."""
+        if exchange(temporary, self._target):
+            return temporary
+        # In two steps: a run killed between them leaves the old folder under this name, which nobody removes.
+        aside = hidden_sibling(self._target, ".old")
+        if self._target.exists():
+            self._target.rename(aside)
+        try:
+            temporary.rename(self._target)
+        except OSError:
+            if aside.exists():
+                aside.rename(self._target)
+            raise
+        return aside
 
     def abort(self) -> None:
         """Remove what was not published."""
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._temporary = None
+        release(self._lock)
+        self._lock = None
 
 
 def _status(path: Path) -> os.stat_result | None:
@@ -310,13 +339,6 @@ def _status(path: Path) -> os.stat_result | None:
         return path.stat()
     except FileNotFoundError:
         return None
-
-
-def hidden_sibling(target: Path) -> Path:
-    """Return a fresh hidden path in the target's folder."""
-    # A long name plus the rest must stay under 255 bytes.
-    stem = os.fsencode(target.name)[:180].decode("utf-8", "ignore")
-    return target.with_name(f".{stem}.{os.getpid()}.{secrets.token_hex(6)}.tmp")
 
 
 def move_into_place(temporary: Path, target: Path, *, no_overwrite: bool) -> None:

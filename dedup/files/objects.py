@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,14 +41,28 @@ def _add(rows: Rows, record: Mapping[str, Any], fields: Fields) -> None:
         flags, text = SUSPECT, replace_surrogates(text)
     date, undated = as_date(record.get(fields.date)) if fields.date else (None, 0)
     rows.text.append(text)
-    rows.id.append(None if identifier is None else encode_json(identifier))
-    rows.title.append(as_label(record.get(fields.title)) if fields.title else None)
-    rows.source.append(as_label(record.get(fields.source)) if fields.source else None)
+    rows.id.append(_token(identifier))
+    rows.title.append(_label(record, fields.title))
+    rows.source.append(_label(record, fields.source))
     rows.date.append(date)
-    rows.url.append(as_label(record.get(fields.url)) if fields.url else None)
+    rows.url.append(_label(record, fields.url))
     rows.flags.append(flags | undated)
     rows.bad.append(None)
     rows.settle()
+
+
+def _token(identifier: str | int | float | None) -> bytes | None:
+    """Return an id's JSON token; the empty string and NaN, with which frames fill gaps, are absent ids."""
+    if isinstance(identifier, str):
+        return encode_json(replace_surrogates(identifier)) if identifier else None
+    if identifier is None or (isinstance(identifier, float) and not math.isfinite(identifier)):
+        return None
+    return encode_json(identifier)
+
+
+def _label(record: Mapping[str, Any], name: str | None) -> str | None:
+    label = as_label(record.get(name)) if name else None
+    return label if label is None or label.isascii() else replace_surrogates(label)
 
 
 def _encodes(text: str) -> bool:

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import pyarrow as pa
@@ -60,7 +60,7 @@ class RowsWriter:
         """Remove what was not published."""
         self._file.abort()
 
-    def __enter__(self) -> RowsWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

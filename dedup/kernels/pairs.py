@@ -138,9 +138,54 @@ def cap_per_document(pairs, scores, best, fullest, keep):
         else:
             for i in range(at, at + fullest):
                 keep[i] = True
-            order = np.argsort(-scores[at + fullest : stop].astype(np.int64), kind="mergesort")
-            for i in range(best):
-                keep[at + fullest + order[i]] = True
+            for _ in range(best):
+                chosen = -1
+                for i in range(at + fullest, stop):
+                    if not keep[i] and (chosen < 0 or scores[i] > scores[chosen]):
+                        chosen = i
+                keep[chosen] = True
             dropped += stop - at - best - fullest
         at = stop
     return dropped
+
+
+@kernel
+def score_pairs(  # type: ignore[no-untyped-def]
+    signatures, prints, offsets, left, right, bands, rows, least, least_shared, least_part, scores
+):
+    """Fill `scores` (uint32, thousandths, 0 for a pair that deserves no comparison) for pairs of documents.
+
+    `prints` are the distinct high halves of each document's fingerprints,
+    uint32, ascending, between its `offsets`. A pair passes if it meets in a
+    band and agrees in `least` signature values, or shares enough fingerprints.
+    """
+    num_perm = signatures.shape[1]
+    for p in range(left.shape[0]):
+        a, b = left[p], right[p]
+        equal = 0
+        for k in range(num_perm):
+            equal += signatures[a, k] == signatures[b, k]
+        met = False
+        for band in range(bands):
+            same = 0
+            for k in range(rows):
+                at = (band * rows + k) % num_perm
+                same += signatures[a, at] == signatures[b, at]
+            if same == rows:
+                met = True
+                break
+        score = equal * (1000 // num_perm) if met and equal >= least else 0
+        i, j, shared = offsets[a], offsets[b], 0
+        while i < offsets[a + 1] and j < offsets[b + 1]:
+            if prints[i] == prints[j]:
+                shared += 1
+                i += 1
+                j += 1
+            elif prints[i] < prints[j]:
+                i += 1
+            else:
+                j += 1
+        smaller = min(offsets[a + 1] - offsets[a], offsets[b + 1] - offsets[b])
+        if shared > 0 and shared >= min(least_shared, smaller) and shared >= least_part * smaller:
+            score = max(score, shared * 1000 // smaller)
+        scores[p] = score

@@ -259,7 +259,7 @@ def write_keys(
                         capitals += 1
                     if bits == LATIN:
                         n_latin += 1
-                        # By far the most common: small ASCII letters and single spaces, without the machinery.
+                        # By far the most common: small ASCII letters and single spaces, no machinery.
                         ahead = at + step
                         while True:
                             begun = ahead

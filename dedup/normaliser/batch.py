@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dedup.normaliser.cleaning import clean
+from dedup.normaliser.cleaning import CHARACTERS, LINES, Draft
+from dedup.normaliser.screening import screen_texts
 from dedup.records import Removal
 
 
@@ -51,20 +53,45 @@ def clean_batch(texts: pa.LargeStringArray, titles: pa.LargeStringArray | None =
     [None, 'Not clean.']
     """
     n_docs = len(texts)
+    masks = screen_texts(texts, titles)
+    rows = np.flatnonzero(masks)
+    drafts = [
+        Draft(text, title, mask)
+        for text, title, mask in zip(
+            texts.take(rows).to_pylist(),
+            repeat(None) if titles is None else titles.take(rows).to_pylist(),
+            masks[rows].tolist(),
+        )
+    ]
+    _settle(drafts)
     readable: list[str | None] = [None] * n_docs
     removed: list[tuple[Removal, ...]] = [()] * n_docs
     found = np.zeros(n_docs, np.uint32)
     key_starts = np.zeros(n_docs, np.int64)
-    title_list = [None] * n_docs if titles is None else titles.to_pylist()
-    for row, text in enumerate(texts.to_pylist()):
-        if not text:
-            continue
-        cleaned = clean(text, title=title_list[row])
-        if cleaned.readable is not text:
+    for row, draft in zip(rows.tolist(), drafts, strict=True):
+        cleaned = draft.finish()
+        if cleaned.readable is not draft.came:
             readable[row] = cleaned.readable
             removed[row] = cleaned.removed
         if cleaned.flags:
             found[row] = cleaned.flags
         if start := cleaned.key_start:
-            key_starts[row] = start if text.isascii() else len(cleaned.readable[:start].encode())
+            key_starts[row] = len(cleaned.readable[:start].encode())
     return CleanedBatch(pa.array(readable, pa.large_string()), removed, found, key_starts)
+
+
+def _settle(drafts: list[Draft]) -> None:
+    """Clean all drafts pass by pass, with a new screening of those that came out otherwise than expected."""
+    active = [draft for draft in drafts if draft.mask & (CHARACTERS | LINES)]
+    while active:
+        _screen([draft for draft in active if draft.repair()])
+        active = [draft for draft in active if not draft.arrange()]
+        _screen(active)
+
+
+def _screen(drafts: list[Draft]) -> None:
+    if drafts:
+        texts = pa.array([draft.text for draft in drafts], pa.large_string())
+        titles = pa.array([draft.title for draft in drafts], pa.large_string())
+        for draft, mask in zip(drafts, screen_texts(texts, titles).tolist(), strict=True):
+            draft.mask = mask

@@ -16,20 +16,22 @@ _MISDECODED = re.compile(
     "|‚Ä[ôúùìî¶]|√[©®°±≥§∂º¶]"
 )
 # Any text's first look, one class for each of two characters: the alternatives above are ten times as slow.
-_SUSPECT = re.compile(
-    "[\xc2-\xf4РС‚√][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ\u0402-\u040f\u0452-\u045f\u0490\u0491‹›Ä≥§∂]"
+LEADS = "\xc2-\xf4РС‚√"
+FOLLOWERS = (
+    "\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ\u0402-\u040f\u0452-\u045f\u0490\u0491‹›Ä≥§∂"
 )
+_SUSPECT = re.compile(f"[{LEADS}][{FOLLOWERS}]")
 # What is left of "â€”" and its kin when the continuation bytes were dropped as controls.
 _BROKEN_DASH = re.compile(r"(?<!\w)â(?:€|(?!\w))")
-_LINE_ENDS = "\u2028\u2029\x85"
+LINE_ENDS = "\u2028\u2029\x85"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # C0 and C1 without tab and line feed, zero-width and bidirectional controls, byte order mark, soft hyphen,
 # annotation and object marks, two noncharacters that byte swaps leave behind.
-_DROPPED = re.compile(
+DROPPED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e"
     "\u2060-\u206f\ufeff\ufff9-\ufffc\ufffe\uffff]"
 )
-_SPACE = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+SPACE = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 # Joiners shape letters in Arabic, Syriac, Mongolian and the scripts of South and South-East Asia, and bind
 # emoji into one; elsewhere they are noise.
 _JOINED = (
@@ -52,7 +54,7 @@ def unify_line_ends(text: str) -> str:
     if "\x0b" in text or "\x0c" in text:
         text = text.replace("\x0b", "\n").replace("\x0c", "\n")
     if not text.isascii():
-        for end in _LINE_ENDS:
+        for end in LINE_ENDS:
             if end in text:
                 text = text.replace(end, "\n")
     return text
@@ -137,5 +139,5 @@ def drop_invisible(text: str) -> tuple[str, int]:
         text = text.replace("\xa0", " ").replace("\u3000", " ").replace("\u200b", "")
         if _SURROGATE.search(text):
             text, found = _SURROGATE.sub("\ufffd", text), flags.SUSPECT_CHARACTERS | flags.DEGRADED
-        text = _JOINER.sub("", _SPACE.sub(" ", text))
-    return _DROPPED.sub("", text), found
+        text = _JOINER.sub("", SPACE.sub(" ", text))
+    return DROPPED.sub("", text), found

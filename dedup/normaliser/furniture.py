@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from dedup.normaliser.lines import count_unspaced, ends_sentence, is_prose
 from dedup.normaliser.patterns import FURNITURE, SIGN_OFFS
@@ -24,10 +25,17 @@ _END_MARK = re.compile(
 _OPEN = r"(.{2,110})"
 _LINK = r"([^,;]{2,60})"
 
-_Pattern = tuple[str, re.Pattern[str]]
+START_LENGTH = 8  # characters: enough to tell "read more" from "ready"
 
 
-def find_furniture(lines: Sequence[str]) -> dict[int, str]:
+class _Choice(NamedTuple):
+    """The patterns that a line with certain first letters may match, and how it must then begin."""
+
+    starts: tuple[str, ...]
+    patterns: list[tuple[str, re.Pattern[str]]]
+
+
+def find_furniture(lines: Sequence[str], *, sign_off_only: bool = False) -> dict[int, str]:
     """Find the lines that are furniture: whole-line patterns of at most 15 words, where furniture stands.
 
     That is in the first or the last fifth of the lines, or between blank lines. A sentence that begins like
@@ -37,6 +45,8 @@ def find_furniture(lines: Sequence[str]) -> dict[int, str]:
     ----------
     lines : sequence of str
         Lines without white space at their ends.
+    sign_off_only : bool
+        Whether it is known that no line begins like furniture, so that only an agency's name can end the text.
 
     Returns
     -------
@@ -49,12 +59,12 @@ def find_furniture(lines: Sequence[str]) -> dict[int, str]:
     >>> find_furniture([body, "Read more about the treaty, he said.", "", "Read more: Who signed the treaty"])
     {3: 'read_more'}
     """
-    surviving = [index for index, line in enumerate(lines) if line]
-    if _any_matches(lines, surviving):
-        found = _in_place(lines, _match_all(lines, surviving), surviving)
-    else:
-        found = {}
-    if _signs_off(lines):
+    found: dict[int, str] = {}
+    if not sign_off_only:
+        surviving = [index for index, line in enumerate(lines) if line]
+        if _any_matches(lines, surviving):
+            found = _in_place(lines, _match_all(lines, surviving), surviving)
+    if signs_off(lines):
         found[len(lines) - 1] = "agency"
     if not found:
         return found
@@ -72,13 +82,15 @@ def furniture_rule(line: str) -> str | None:
     if line[0] in _END_SIGNS and _END_MARK.fullmatch(line.casefold()):
         return "end_mark"
     start = line.lstrip(_SIGNS)[:3].replace("İ", "i").casefold()
-    patterns = _BY_START.get(start)
-    if (patterns is None and not start.isalpha()) or not start.isascii():
-        patterns = patterns or _BY_START.get(start[:2]) or _BY_START.get(start[:1])
-    if patterns is None or not _short(line):
+    choice = _BY_START.get(start)
+    if (choice is None and not start.isalpha()) or not start.isascii():
+        choice = choice or _BY_START.get(start[:2]) or _BY_START.get(start[:1])
+    if choice is None or not _short(line):
         return None
     folded = _fold(line)
-    for rule, pattern in patterns:
+    if not folded.startswith(choice.starts):
+        return None
+    for rule, pattern in choice.patterns:
         if (found := pattern.fullmatch(folded)) and _is_link(line, found):
             return rule
     return None
@@ -154,7 +166,8 @@ def _runs_on(lines: Sequence[str], index: int, matches: dict[int, str]) -> bool:
     return lines[index].lstrip()[0].islower() and index > 0 and bool(lines[before]) and before not in matches
 
 
-def _signs_off(lines: Sequence[str]) -> bool:
+def signs_off(lines: Sequence[str]) -> bool:
+    """Tell whether the last line is only an agency's name."""
     return len(lines) > 1 and len(lines[-1]) < 30 and lines[-1].strip(" ().-–—[]/").casefold() in SIGN_OFFS
 
 
@@ -168,16 +181,24 @@ def _enough_left(lines: Sequence[str], found: dict[int, str]) -> bool:
     return False
 
 
-def _index_patterns() -> dict[str, list[_Pattern]]:
+def fill(pattern: str) -> str:
+    """Return a pattern of the table as a regular expression."""
+    return pattern.format(open=_OPEN, link=_LINK)
+
+
+def _index_patterns() -> dict[str, _Choice]:
     """Compile the patterns under the first three characters that a line must have to match them."""
-    by_start: dict[str, list[_Pattern]] = {}
+    by_start: dict[str, list[tuple[str, str]]] = {}
     for rule, patterns in FURNITURE.items():
-        for pattern in patterns:
-            filled = pattern.format(open=_OPEN, link=_LINK)
-            compiled = re.compile(filled)
-            for start in literal_starts(filled, 3):
-                by_start.setdefault(start, []).append((rule, compiled))
-    return by_start
+        for pattern in map(fill, patterns):
+            for start in literal_starts(pattern, 3):
+                by_start.setdefault(start, []).append((rule, pattern))
+    return {start: _choice(patterns) for start, patterns in by_start.items()}
+
+
+def _choice(patterns: list[tuple[str, str]]) -> _Choice:
+    starts = set().union(*(literal_starts(pattern, START_LENGTH) for _, pattern in patterns))
+    return _Choice(tuple(starts), [(rule, re.compile(pattern)) for rule, pattern in patterns])
 
 
 _BY_START = _index_patterns()

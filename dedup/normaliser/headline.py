@@ -60,6 +60,9 @@ def find_repeated_headline(lines: list[str], title: str | None = None) -> tuple[
     window, wrapped = _window(lines)
     if len(window) < 2:
         return None
+    window_lines = [line for line in map(lines.__getitem__, window) if _is_shaped(line)]
+    if len(window_lines) < 2 or not _any_alike(window_lines):
+        return None
     candidates = [made for index in window if (made := _candidate(index, lines[index])) is not None]
     if len(candidates) < 2:
         return None
@@ -93,10 +96,35 @@ def _starts_wrapped(lines: list[str], index: int) -> bool:
     return following[:1].islower() and lines[index].count(" ") >= 4 and not lines[index].islower()
 
 
-def _candidate(index: int, line: str) -> _Candidate | None:
+def _is_shaped(line: str) -> bool:
+    """Tell whether a line has a headline's length and end."""
     if len(line) > _LONGEST or line.endswith((",", ";", ":", "，", "：", "、")):
-        return None
-    if (line.count(" ") < 2 and line.isascii()) or _CODE.search(line):
+        return False
+    return line.count(" ") >= 2 or not line.isascii()
+
+
+def _any_alike(window: list[str]) -> bool:
+    """Tell whether two lines may be copies at all: cheaper than to look whether each may be a headline."""
+    keys = []
+    for line in window:
+        if line.endswith(_CUT) or _PARTS.search(line):
+            return True
+        keys.append(line_key(line))
+    if len(set(keys)) < len(keys):
+        return True
+    by_digits: dict[tuple[str, ...], list[str]] = {}
+    for key in keys:
+        by_digits.setdefault(tuple(_DIGITS.findall(key)), []).append(key)
+    return any(
+        fuzz.ratio(key, other, score_cutoff=_ALIKE)
+        for group in by_digits.values()
+        for place, key in enumerate(group)
+        for other in group[:place]
+    )
+
+
+def _candidate(index: int, line: str) -> _Candidate | None:
+    if not _is_shaped(line) or _CODE.search(line):
         return None
     if is_list_item(line) or is_turn(line) or is_matter_line(line):
         return None

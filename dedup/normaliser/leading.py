@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from dedup.normaliser.lines import count_unspaced, ends_sentence, is_list_item, is_prose, is_turn, line_key
+from dedup.normaliser.lines import count_unspaced, ends_sentence, is_list_item, is_prose, is_turn, same_words
+from dedup.normaliser.starts import pattern_starts
 from dedup.normaliser.words import AGENCIES, DATE_WORDS, MONTHS, NOT_PLACES, PARTICLES
 
 _LINES = 8  # looked at from the top
@@ -25,7 +26,8 @@ _DASH = "(?:--+|[-–—―‒‐_ـ−])"
 _TERMINATOR = re.compile(r"\s*(?:[.:]?\s*(?:(?:--+|[–—―‒ـ−])\s*|[-‐_](?:\s+|$))|[:.]\s+)")
 _GAP = re.compile(r"\s+")
 # The words before a dash, bracket or slash; hyphens inside words belong to them.
-_PLACE = re.compile(r"(?:[^-–—―‒‐_ـ−(（/\[\n\"“”!?;]++|(?<=\w)[-‐](?=\w))*+")
+DASHES = "-–—―‒‐_ـ−"
+_PLACE = re.compile(rf"(?:[^{DASHES}(（/\[\n\"“”!?;]++|(?<=\w)[-‐](?=\w))*+")
 _AGENCY_MARK = re.compile(
     r"\s*(?:\(([^()\n]{2,40})\)|（([^（）\n]{2,40})）|/([^/\n]{2,30})/|\[([^\[\]\n]{2,30})\])"
 )
@@ -56,15 +58,15 @@ _JAPANESE = re.compile(
     r"共同|時事|ロイター|通信|新聞|AFP|AP|UPI|CNN|=|＝|연합뉴스|뉴시스|뉴스1|社$|电$|電$|讯$"
 )
 
-_BYLINE = re.compile(
-    r"(?:by|von|par|por|di|door|av|af|od|przez|autor(?:in)?|auteur|author|autore|text|story by|written by|"
-    r"posted by|reported by|автор|текст|بقلم|كتب)[:\s]\s*(?P<name>\S.{1,79})$",
-    re.IGNORECASE,
+BYLINE_WORDS = (
+    "(?:by|von|par|por|di|door|av|af|od|przez|autor(?:in)?|auteur|author|autore|text|story by|written by|"
+    "posted by|reported by|автор|текст|بقلم|كتب)"
 )
-_EAST_BYLINE = re.compile(
+_BYLINE = re.compile(BYLINE_WORDS + r"[:\s]\s*(?P<name>\S.{1,79})$", re.IGNORECASE)
+EAST_BYLINE = re.compile(
     r"(?:文/|文｜|记者|記者|作者|来源|來源|责任编辑|编辑)[:：\s/|｜]?\s?\S{2,20}(?:\s\S{2,20}){0,2}$"
 )
-_STAMP = re.compile(
+STAMP = re.compile(
     r"(?:\(?(?:last |first )?(?:updated|published|posted|modified|created|issued)"
     r"(?:\s*[:|]|\s+(?:at|on)?\s?\d|\s+\w{3,9}\.? \d)"
     r"|aktualisiert|veröffentlicht|stand:|publié|mis à jour|modifié le"
@@ -73,7 +75,7 @@ _STAMP = re.compile(
     r"发布时间|更新时间|更新時間|公開日|更新日|入力|수정)",
     re.IGNORECASE,
 )
-_NOTE = re.compile(
+NOTE = re.compile(
     r"\(?(?:correction|corrected|corrects|corrigé|korrektur|berichtigung|corrección|correção"
     r"|correzione|rectificatie|düzeltme|исправление|更正|訂正|정정)"
     r"(?:\s?[:：—–-]|\s(?:to|in|the|paragraph|headline|spelling|name|date|first|second|third|para)\b)"
@@ -85,7 +87,7 @@ _CORRECTED = re.compile(
     r"|correzione|rectificatie|düzeltme|исправление|更正|訂正|정정)\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_RELEASE = re.compile(
+RELEASE = re.compile(
     r"(?:\W{0,5}for (?:immediate |planning )?release\b|"
     r"(?:press|news|media) (?:release|statement|advisory|contact)s?(?:\W|$)|"
     r"embargo(?:ed)?\b|(?:media |press )?contacts?\s?:|pressemitteilung\b|communiqué de presse\b|"
@@ -93,6 +95,18 @@ _RELEASE = re.compile(
     r"(?:tel|phone|telephone|fax|e-?mail)\s?[:.])",
     re.IGNORECASE,
 )
+
+
+def _openings() -> frozenset[str]:
+    """Return the first three letters of all matter; of Han, the first one."""
+    starts = set(AGENCIES | DATE_WORDS)
+    for pattern in (NOTE.pattern, RELEASE.pattern, STAMP.pattern, EAST_BYLINE.pattern, BYLINE_WORDS):
+        starts |= pattern_starts(pattern, 3)
+    # The dotless i of a pattern stands for a plain one, too.
+    return frozenset(start[:3].replace("ı", "i") for start in starts) | {start[0] for start in starts}
+
+
+_OPENINGS = _openings()
 
 
 def leading_matter(readable: str, *, title: str | None = None) -> int:
@@ -140,17 +154,27 @@ def is_matter_line(line: str) -> bool:
     [True, True, False]
     """
     line = line.strip()
-    if _NOTE.match(line):
+    if not _may_be_matter(line):
+        return False
+    if NOTE.match(line):
         return True
     if len(line) > _LONGEST:
         return False
-    if not ends_sentence(line) and (_is_byline(line) or _RELEASE.match(line)):
+    if not ends_sentence(line) and (_is_byline(line) or RELEASE.match(line)):
         return True
-    if _RELEASE.match(line) and line.split(":")[0].casefold().endswith(("contact", "contacts")):
+    if RELEASE.match(line) and line.split(":")[0].casefold().endswith(("contact", "contacts")):
         return True
-    if (line[:1].isalpha() or line[:1] == "(") and _STAMP.match(line):
+    if (line[:1].isalpha() or line[:1] == "(") and STAMP.match(line):
         return len(line.split()) <= 12
     return line.strip("()/[] .").casefold() in AGENCIES or _is_date(line)
+
+
+def _may_be_matter(line: str) -> bool:
+    """Tell by its first letters whether a line may be matter at all."""
+    head = line[:3]
+    if head.isascii():
+        return not head.isalpha() or len(head) < 3 or head.casefold() in _OPENINGS
+    return not "\u4e00" <= head[0] <= "\u9fff" or head[0] in _OPENINGS
 
 
 def is_dateline_alone(text: str) -> bool:
@@ -193,7 +217,7 @@ def _is_byline(line: str) -> bool:
             word[0].isupper() or word.casefold() in PARTICLES or not word[0].isalpha() for word in words
         )
         return len(words) <= 10 and ((capitals >= 1 and small) or (uncased and not line.isascii()))
-    return not line.isascii() and _EAST_BYLINE.match(line) is not None
+    return not line.isascii() and EAST_BYLINE.match(line) is not None
 
 
 def _is_date(line: str) -> bool:
@@ -211,17 +235,14 @@ def _is_date(line: str) -> bool:
 
 def _is_headline(text: str, start: int, end: int, title: str | None) -> bool:
     line = text[start:end].rstrip()
-    if title and line_key(line) == line_key(title):
+    if title and same_words(line, title):
         return True
-    if (
-        ends_sentence(line)
-        or line.endswith((",", ";", ":", "，", "：", "-"))
-        or len(line.split()) > _HEADLINE_WORDS
-    ):
+    if line[:1].islower() or line.endswith((",", ";", ":", "，", "：", "-")) or ends_sentence(line):
         return False
-    if is_list_item(line) or is_turn(line) or line[:1].islower():
+    words = line.split()
+    if len(words) > _HEADLINE_WORDS or is_list_item(line) or is_turn(line):
         return False
-    if sum(word[0].isalpha() for word in line.split()) < 3 and count_unspaced(line) < 6:
+    if sum(word[0].isalpha() for word in words) < 3 and count_unspaced(line) < 6:
         return False
     position = end
     for _ in range(_LINES):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_CLOSERS = " \t\"'”’»›)]}」』】）*_"
-_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "۔", "।", "॥", "។", "။", "։", "።", "｡")
+CLOSERS = " \t\"'”’»›)]}」』】）*_"
+ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "۔", "।", "॥", "។", "။", "։", "።", "｡")
 _WORD = re.compile(r"[a-z0-9]+")
 # Chinese, Japanese and the South-East Asian scripts that put no space between words.
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_UNSPACED_RUN = re.compile(UNSPACED.pattern + "+")
 _UNPUNCTUATED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 _FOLDED_I = str.maketrans({"İ": "i", "I": "i", "ı": "i", "’": "", "‘": "", "'": "", "ʼ": ""})
+# Letters that stand in a line's key as they are, behind signs that don't.
+_FIRST_LETTERS = re.compile("[ -/:-@\\[-`{-~\t“”‘’«»–—（）【】《》「」『』]*([0-9A-Za-z\u4e00-\u9fff]{1,8})")
 _LIST_ITEM = re.compile(r"\s*(?:[-*•–—·‣▪◦●■►]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)]|\(?[ivxIVX]{1,5}[.)]|[①-⑳])\s")
 _QUESTION = re.compile(
     r"\s*(?:[QA]\d{0,3}|Question|Answer|Frage|Antwort|Pregunta|Respuesta)\s?[:.)：]\s", re.IGNORECASE
@@ -38,16 +41,16 @@ def is_prose(line: str) -> bool:
     """
     if len(line) > 400:
         return True
-    if not line.rstrip(_CLOSERS).endswith(_ENDS):
+    if not line.rstrip(CLOSERS).endswith(ENDS):
         return not line.isascii() and len(_UNPUNCTUATED.findall(line)) >= 80
     if line.count(" ") >= 11 and len(line.split()) >= 12:
         return True
-    return not line.isascii() and len(_UNSPACED.findall(line)) >= 30
+    return count_unspaced(line) >= 30
 
 
 def ends_sentence(line: str) -> bool:
     """Tell whether a line ends in sentence punctuation, closing quotes and brackets aside."""
-    return line.rstrip(_CLOSERS).endswith(_ENDS)
+    return line.rstrip(CLOSERS).endswith(ENDS)
 
 
 def is_list_item(line: str) -> bool:
@@ -72,7 +75,7 @@ def is_turn(line: str) -> bool:
     words = name.split()
     if len(words) > 5 or words[0].casefold() in _LABELS:
         return False
-    if _UNSPACED.search(name):
+    if UNSPACED.search(name):
         return len(name) <= 8
     capitalised = all(word[0].isupper() or not word[0].isalpha() for word in words)
     # "Syria: Ministers sign a treaty in Vienna" opens with a kicker; "Tom Smith: No, not yet" is speech.
@@ -89,21 +92,46 @@ def line_key(line: str) -> str:
     >>> line_key("MINISTERS’ “treaty” – Signed!")
     'ministers treaty signed'
     """
-    line = line.translate(_FOLDED_I)
+    if not line.isascii():
+        line = line.translate(_FOLDED_I)
     if line.isascii():
-        return " ".join(_WORD.findall(line.casefold()))
+        return " ".join(_WORD.findall(line.casefold().replace("'", "")))
     folded = unicodedata.normalize("NFKD", line.casefold()).casefold()
-    kept = []
-    for character in folded:
-        if character.isalnum() or (
-            unicodedata.category(character)[0] == "M" and not "\u0300" <= character <= "\u036f"
-        ):
-            kept.append(character)
-        elif unicodedata.category(character) not in ("Mn", "Cf"):
-            kept.append(" ")
-    return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
+    return unicodedata.normalize("NFC", " ".join(folded.translate(_IN_KEY).split()))
+
+
+class _InKey(dict[int, str]):
+    """What a character becomes in a line's key: itself, a space or nothing; filled as characters come."""
+
+    def __missing__(self, point: int) -> str:
+        character = chr(point)
+        category = unicodedata.category(character)
+        if character.isalnum() or (category[0] == "M" and not "\u0300" <= character <= "\u036f"):
+            self[point] = character
+        else:
+            self[point] = "" if category in ("Mn", "Cf") else " "
+        return self[point]
+
+
+_IN_KEY = _InKey()
+
+
+def same_words(line: str, other: str) -> bool:
+    """Tell whether two lines have the same key, without making it where the first letters differ.
+
+    Examples
+    --------
+    >>> same_words("MINISTERS SIGN TREATY", "“Ministers sign treaty”")
+    True
+    """
+    one, two = _FIRST_LETTERS.match(line), _FIRST_LETTERS.match(other)
+    if one and two:
+        size = min(len(one[1]), len(two[1]))
+        if one[1][:size].casefold() != two[1][:size].casefold():
+            return False
+    return line_key(line) == line_key(other)
 
 
 def count_unspaced(line: str) -> int:
     """Return how many characters belong to scripts written without spaces."""
-    return 0 if line.isascii() else len(_UNSPACED.findall(line))
+    return 0 if line.isascii() else sum(map(len, _UNSPACED_RUN.findall(line)))

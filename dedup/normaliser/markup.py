@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from html.entities import html5
 
 ENTITY_ROUNDS = 4
@@ -31,7 +32,7 @@ _INLINE_WORDS = (
     "circle rect"
 )
 _INLINE = frozenset(_INLINE_WORDS.split())
-_NAMES = _BLOCKS | _CELLS | _INLINE
+NAMES = _BLOCKS | _CELLS | _INLINE
 _VALUE = r"\"[^\"]{0,4000}+\"|'[^']{0,4000}+'|[^\s\"'<>]++"
 _BARE = (
     "allowfullscreen|async|autoplay|checked|compact|controls|crossorigin|default|defer|disabled|download|hidden|"
@@ -41,8 +42,8 @@ _BARE = (
 # A tag: a known name, then only attributes with a value (or known to need none). Possessive throughout, so
 # that no input makes it go back.
 _TAG = re.compile(
-    r"<(/?)([A-Za-z](?:[A-Za-z0-9:-]){0,15}+)"
-    rf"((?:\s++(?:(?:{_BARE})(?=[\s/>])|[A-Za-z_:@][\w:.@-]*+\s*+=\s*+(?:{_VALUE})))*+)\s*+/?>",
+    r"(<(/?)([A-Za-z](?:[A-Za-z0-9:-]){0,15}+)"
+    rf"((?:\s++(?:(?:{_BARE})(?=[\s/>])|[A-Za-z_:@][\w:.@-]*+\s*+=\s*+(?:{_VALUE})))*+)\s*+/?>)",
     re.IGNORECASE,
 )
 _DECLARATION = re.compile(r"<!doctype\b[^<>]{0,400}+>|<\?xml\b[^<>]{0,400}+>", re.IGNORECASE)
@@ -105,24 +106,33 @@ def strip_tags(text: str) -> str:
         text = _DECLARATION.sub(_swallow, _drop_between(text, "<!--", "-->"))
     if _RAW_START.search(text):
         text = _drop_code(text)
+    pieces = _TAG.split(text)
+    # Text, whole tag, slash, name, attributes, text, …
+    tags, names = pieces[1::5], pieces[3::5]
     certain = any(
-        match[2].lower() in _NAMES and (match[1] or match[3] or not match[2].isupper())
-        for match in _TAG.finditer(text)
+        name.lower() in NAMES and (slash or attributes or not name.isupper())
+        for slash, name, attributes in zip(pieces[2::5], names, pieces[4::5], strict=True)
     )
-
-    def replace(match: re.Match[str]) -> str:
-        name = match[2].lower()
-        if name not in _NAMES:
-            return match[0]
+    stripped = [""] * (2 * len(tags) + 1)
+    stripped[::2] = pieces[::5]
+    stripped[1::2] = map(_in_place_of, tags, names)
+    if not certain:
         # A stock's code stands apart from the words; a lone capital tag is glued to what follows.
-        if not certain and not text[match.end() : match.end() + 1].isalnum():
-            return match[0]
-        swallowed = SWALLOWED * match[0].count("\n")
-        if name in _BLOCKS:
-            return swallowed + MADE
-        return swallowed + " " if name in _CELLS else swallowed
+        for place, tag in enumerate(tags):
+            if not stripped[2 * place + 2][:1].isalnum():
+                stripped[2 * place + 1] = tag
+    return "".join(stripped)
 
-    return _TAG.sub(replace, text)
+
+@lru_cache(maxsize=1024)
+def _in_place_of(tag: str, name: str) -> str:
+    name = name.lower()
+    if name not in NAMES:
+        return tag
+    swallowed = SWALLOWED * tag.count("\n")
+    if name in _BLOCKS:
+        return swallowed + MADE
+    return swallowed + " " if name in _CELLS else swallowed
 
 
 def _swallow(match: re.Match[str]) -> str:
@@ -182,4 +192,4 @@ def number_lines(marked: str) -> tuple[str, list[int]]:
 
 def drop_marks(text: str) -> str:
     """Take the marks' characters out of a text that came with them."""
-    return _MARKS.sub("", text)
+    return _MARKS.sub("", text) if MADE in text or SWALLOWED in text else text

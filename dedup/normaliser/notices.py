@@ -11,7 +11,7 @@ NOTICES = (
     # English
     r"(?:please |you (?:need|have) to |you must |to \w+ \w+ \w+,? (?:please )?)?(?:enable|turn on|activate|allow) (?:javascript|cookies|js)\b",
     r"(?:your browser (?:does not|doesn't) support|javascript (?:is (?:disabled|required|not enabled|turned off)|must be enabled)|it (?:looks like|seems|appears)(?: that)? (?:javascript|you|your browser))\b",
-    r"(?:we(?: and our (?:\d+ )?partners)?|this (?:site|website|page|web site)|our (?:site|website)|the guardian|\w+\.com) uses? (?:\w+ ){0,4}cookies\b",
+    r"(?:we(?: and our (?:\d+ )?partners)?|this (?:site|website|page|web site)|our (?:site|website)|the guardian) uses? (?:\w+ ){0,4}cookies\b",
     r"by (?:continuing|clicking|using|browsing|closing|accepting)\b.*\b(?:cookies?|privacy|terms|site|website|page|you (?:agree|accept|consent))\b",
     r"(?:cookies (?:help us|are used on this|allow us|enable us)|(?:accept|manage|reject)(?: all)? cookies|you can (?:change|manage|withdraw|find out|opt|read)\b.*\b(?:settings|cookies?|preferences|consent|policy)|for more information,? (?:please )?(?:see|read|visit) our)",
     r"(?:please )?(?:subscribe|sign (?:in|up)|log ?in|register|become a (?:member|subscriber)|create (?:a|an)(?: free)? account|start your (?:free )?trial)\b.{0,60}\b(?:continue|read|access|unlock|view|article|story|content|full|unlimited|account|subscri\w+|trial)\b",
@@ -83,7 +83,7 @@ NOTICES = (
     r"мы используем (?:файлы )?(?:cookie|куки)",
     r"(?:продолжая|оставаясь)\b.{0,60}(?:cookie|куки|согла)",
     r"страница не (?:найдена|существует)",
-    r"(?:этот|данный)?\s?(?:материал|статья|контент) доступ\w+ (?:только )?(?:по подписке|подписчикам|для подписчиков)",
+    r"(?:(?:этот|данный)\s?)?(?:материал|статья|контент) доступ\w+ (?:только )?(?:по подписке|подписчикам|для подписчиков)",
     r"(?:оформите|купите) подписку\b",
     r"чтобы (?:читать|продолжить) ",
     r"(?:يرجى|الرجاء) (?:تفعيل|تمكين|تسجيل الدخول|الاشتراك)",

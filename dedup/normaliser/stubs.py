@@ -16,14 +16,22 @@ _SENTENCE = re.compile(r"[^.!?。！？\n]+(?:[.!?。！？]+|\n|$)")
 
 
 # Words that may come before a notice's own.
-_CALL = re.compile(r"(?:sorry|oops|error|notice|attention|warning|please note)\b[\s,:!-]*")
+CALLS = "(?:sorry|oops|error|notice|attention|warning|please note)"
+_CALL = re.compile(CALLS + r"\b[\s,:!-]*")
 
 
-def is_stub(readable: str) -> bool:
+def is_stub(readable: str, *, dateline: bool = True, notice: bool = True) -> bool:
     """Tell a notice that stands in an article's place: a paywall, cookie, JavaScript or error notice.
 
     At least half of the words of a text of at most 90 words must stand in sentences that open like a
     notice to the reader. A dateline or byline alone is a stub too. Reports *about* such things are not.
+
+    Parameters
+    ----------
+    readable : str
+        A cleaned text.
+    dateline, notice : bool
+        Whether it may be a dateline alone, whether it may be a notice, as far as is known.
 
     Examples
     --------
@@ -34,8 +42,10 @@ def is_stub(readable: str) -> bool:
     """
     if len(readable) > _LONGEST:
         return False
-    if is_dateline_alone(readable):
-        return True
+    return (dateline and is_dateline_alone(readable)) or (notice and _is_mostly_notices(readable))
+
+
+def _is_mostly_notices(readable: str) -> bool:
     sentences = _SENTENCE.findall(readable)
     sizes = [len(sentence.split()) + count_unspaced(sentence) // 2 for sentence in sentences]
     total = sum(sizes)

@@ -14,9 +14,9 @@ from dedup.config import Config
 from dedup.pipeline.corpus import NO_DATE, Corpus
 
 # In one source, so many titles or addresses over one short body: a paywall or cookie notice, not an article.
-_NOTICE_TITLES = 5
-_NOTICE_TOKENS = 60
-_NOTICE_LOOKED_AT = 1000
+NOTICE_TITLES = 5
+NOTICE_TOKENS = 60
+NOTICE_LOOKED_AT = 1000
 DAY_US = 86_400_000_000
 
 
@@ -134,11 +134,11 @@ def _within_days(corpus: Corpus, group: list[int], max_days: int | None) -> list
 
 def _is_notice(corpus: Corpus, group: NDArray[np.int64]) -> bool:
     """Tell whether one source has the same short text under many titles or addresses."""
-    if len(group) < _NOTICE_TITLES or corpus.n_tokens[group[0]] >= _NOTICE_TOKENS:
+    if len(group) < NOTICE_TITLES or corpus.n_tokens[group[0]] >= NOTICE_TOKENS:
         return False
     headings: dict[int, set[str]] = defaultdict(set)
-    for document in group[:_NOTICE_LOOKED_AT].tolist():
+    for document in group[:NOTICE_LOOKED_AT].tolist():
         heading = corpus.value("title", document) or corpus.value("url", document)
         if heading:
             headings[int(corpus.sources[document])].add(heading)
-    return any(len(names) >= _NOTICE_TITLES for names in headings.values())
+    return any(len(names) >= NOTICE_TITLES for names in headings.values())

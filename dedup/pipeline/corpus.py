@@ -51,6 +51,8 @@ class Corpus:
         Name of the file that each batch came from.
     set_aside : dict of int to str
         Good records that the caller rejects all the same, with the reason.
+    n_batches_stored : int
+        So many of the last batches were looked up in an index.
     """
 
     places: Sequence[Place]
@@ -58,6 +60,7 @@ class Corpus:
     n_batches_new: int
     files: Sequence[str]
     set_aside: dict[int, str] = field(default_factory=dict)
+    n_batches_stored: int = 0
     _reader: SpillReader = field(init=False, repr=False)
     batches: list[pa.RecordBatch] = field(init=False)
     starts: NDArray[np.int64] = field(init=False)
@@ -98,6 +101,13 @@ class Corpus:
         ]
         return np.concatenate(parts).astype(np.uint64) if parts else np.empty((0, 2), np.uint64)
 
+    def origin(self, document: int) -> str:
+        """Tell where a document came from: "input", "against" or "index"."""
+        if document < self.n_new:
+            return "input"
+        stored = document >= int(self.starts[len(self.starts) - 1 - self.n_batches_stored])
+        return "index" if stored else "against"
+
     def value(self, name: str, document: int) -> Any:
         """Return one document's value of a column as a Python object, None for null."""
         batch = int(np.searchsorted(self.starts, document, side="right")) - 1
@@ -107,9 +117,14 @@ class Corpus:
         """Return the name of the file that a document came from."""
         return self.files[int(np.searchsorted(self.starts, document, side="right")) - 1]
 
-    def values(self, name: str, documents: Sequence[int]) -> list[Any]:
-        """Return the values of a column for some documents."""
-        return [self.value(name, document) for document in documents]
+    def values(self, name: str, documents: NDArray[np.int64]) -> list[Any]:
+        """Return the values of a column for some documents, int64 in ascending order."""
+        bounds = np.searchsorted(documents, self.starts)
+        found: list[Any] = []
+        for number in np.flatnonzero(np.diff(bounds)).tolist():
+            rows = documents[bounds[number] : bounds[number + 1]] - self.starts[number]
+            found += self.batches[number].column(name).take(pa.array(rows)).to_pylist()
+        return found
 
     def id(self, document: int) -> Any:
         """Return the record's id with its JSON type; ``sha:…`` from its content when it has none."""

@@ -14,18 +14,21 @@ import pyarrow as pa
 
 from dedup.flags import flag_names
 from dedup.pipeline.resolve import Outcome
-from dedup.pipeline.verdicts import strengths
+from dedup.pipeline.verdicts import Verdicts, strengths
+from dedup.records import Status
 from dedup.schema import RELATIONS
 
 SCHEMA = 1
 # A keeper of a million copies does not list them all; the rest is counted.
-_STANDS_FOR_LIMIT = 100
-_LINKS_LIMIT = 5
-_LINKED = tuple(RELATIONS.index(name) for name in ("partial", "revised", "digest", "template", "related"))
+STANDS_FOR_LIMIT = 100
+LINKS_LIMIT = 5
+LINKED = tuple(RELATIONS.index(name) for name in ("partial", "revised", "digest", "template", "related"))
 _ENCODE = msgspec.json.Encoder().encode
 _TEN_THOUSANDTHS = 10_000
 
 Row = dict[str, Any]
+# The evidence between two records of one key.
+SAME_KEY: Row = {"relation": "exact", "jaccard": 1.0, "containment": 1.0, "ratio": 1.0, "reason": "same key"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Decider:
         self._verdicts = outcome.verdicts
         self._stands_for = _members_of_keepers(outcome)
         self._links = _Links(outcome)
-        self._supersedes = _supersedes(outcome)
+        self._supersedes = supersedes(outcome)
         self._sum = 0
         self.counts: Counter[str] = Counter()
         self.relations: Counter[str] = Counter()
@@ -94,19 +97,9 @@ class Decider:
             record = records[at]
             reason = bad if bad is not None else self._corpus.set_aside.get(document)
             if reason is not None:
-                row: Row = {
-                    "schema": SCHEMA,
-                    "record": record,
-                    "id": _raw(token),
-                    "status": "rejected",
-                    "reason": reason,
-                }
-                if token is None:
-                    del row["id"]
+                row = rejected(record, token, reason)
             else:
-                row = self._row(
-                    document, record, _raw(token) if token is not None else _sha_id(record), removed
-                )
+                row = self._row(document, record, shown_id(token, record), removed)
             self._count(row, source)
             rows.append(row)
         status = [row["status"] for row in rows]
@@ -121,74 +114,43 @@ class Decider:
         node = int(outcome.nodes.node_of[document])
         keeper = int(outcome.keeper[node])
         kept = int(outcome.nodes.first[keeper])
-        row: Row = {"schema": SCHEMA, "record": record, "id": own_id}
+        cluster = own_id if kept == document else self.id_of(kept)
+        about: Row = {"cluster": cluster, "story": self._story(node, cluster)}
         if kept == document:
-            row |= {"status": "kept", "cluster": own_id, "story": self._story(node, own_id)}
-            self._describe_keeper(row, node, document)
+            about |= self._keeper(node, document)
         else:
-            kept_id = self.id_of(kept)
-            row |= {
-                "status": "dropped", "cluster": kept_id, "story": self._story(node, kept_id),
-                "kept_id": kept_id,
-                "kept_in": "against" if kept >= self._corpus.n_new else "input",
-            }  # fmt: skip
-            row |= self._evidence(node, keeper)
-        if links := self._links.of(node):
-            row["links"] = [self._link(node, verdict) for verdict in links]
-        if flags := flag_names(int(outcome.flags[document])):
-            row["flags"] = flags
-        if removed:
-            row["removed"] = [
-                {"line": r["line"], "rule": r["rule"], "chars": len(r["text"])}
-                for r in msgspec.json.decode(removed)
-            ]
-        return row
+            about |= {"kept_id": cluster, "kept_in": self._corpus.origin(kept)}
+            about |= SAME_KEY if node == keeper else evidence(self._verdicts, int(outcome.witness[node]))
+        return compose(
+            record,
+            own_id,
+            "kept" if kept == document else "dropped",
+            about,
+            links=[self._link(node, verdict) for verdict in self._links.of(node)],
+            flags=int(outcome.flags[document]),
+            removed=removals(removed) if removed else [],
+        )
 
-    def _describe_keeper(self, row: Row, node: int, document: int) -> None:
+    def _keeper(self, node: int, document: int) -> Row:
+        about: Row = {}
         stands_for = self._stands_for.get(node)
         if stands_for:
             others = [d for d in stands_for if d != document]
-            row["stands_for"] = [self._stand(d) for d in others[:_STANDS_FOR_LIMIT]]
-            row["stands_for_count"] = len(others)
+            about["stands_for"] = [self._stand(d) for d in others[:STANDS_FOR_LIMIT]]
+            about["stands_for_count"] = len(others)
             if preferences := self._outcome.preferences.get(node):
-                row["preferences"] = _readable_dates(preferences)
+                about["preferences"] = readable_dates(preferences)
         if node in self._supersedes:
-            row["supersedes"] = self.id_of(int(self._outcome.nodes.first[self._supersedes[node]]))
-
-    def _evidence(self, node: int, keeper: int) -> Row:
-        if node == keeper:
-            return {
-                "relation": "exact",
-                "jaccard": 1.0,
-                "containment": 1.0,
-                "ratio": 1.0,
-                "reason": "same key",
-            }
-        return self._scores(int(self._outcome.witness[node])) | {
-            "reason": self._verdicts.reason[int(self._outcome.witness[node])].as_py()
-        }
-
-    def _scores(self, verdict: int) -> Row:
-        v = self._verdicts
-        row: Row = {
-            "relation": RELATIONS[v.relation[verdict]],
-            "jaccard": int(v.jaccard[verdict]) / _TEN_THOUSANDTHS,
-            "containment": int(v.containment[verdict]) / _TEN_THOUSANDTHS,
-        }
-        if v.ratio[verdict] >= 0:
-            row["ratio"] = int(v.ratio[verdict]) / _TEN_THOUSANDTHS
-        return row
+            about["supersedes"] = self.id_of(int(self._outcome.nodes.first[self._supersedes[node]]))
+        return about
 
     def _link(self, node: int, verdict: int) -> Row:
         v = self._verdicts
         other = int(v.b[verdict] if v.a[verdict] == node else v.a[verdict])
-        scores = self._scores(verdict)
-        scores.pop("ratio", None)
-        return {"id": self.id_of(int(self._outcome.nodes.first[other])), **scores}
+        return link(v, verdict, self.id_of(int(self._outcome.nodes.first[other])))
 
     def _stand(self, document: int) -> Row:
-        source = self._corpus.value("source", document)
-        return {"id": self.id_of(document)} | ({"source": source} if source else {})
+        return stand(self.id_of(document), self._corpus.value("source", document))
 
     def _story(self, node: int, cluster: msgspec.Raw) -> msgspec.Raw:
         lead = int(self._outcome.story[node])
@@ -201,7 +163,7 @@ class Decider:
     def id_of(self, document: int) -> msgspec.Raw:
         """Return the JSON token of a document's id."""
         token = self._corpus.value("id", document)
-        return _raw(token) if token is not None else _sha_id(self._corpus.record(document))
+        return shown_id(token, "" if token is not None else self._corpus.record(document))
 
     def _count(self, row: Row, source: str | None) -> None:
         status = row["status"]
@@ -214,21 +176,84 @@ class Decider:
             tally = self.sources[source]
             tally[0] += 1
             tally[1] += status == "dropped"
-        self._sum += int.from_bytes(hashlib.blake2b(_ENCODE(row), digest_size=32).digest())
+        self._sum += int.from_bytes(row_digest(row))
 
 
 def _records(batch: pa.RecordBatch, occurrence: Any) -> list[str]:
     """Return each record's digest in hexadecimal, numbered from its second occurrence on."""
-    digests = [digest.hex() for digest in batch.column("digest").to_pylist()]
-    return [d if n == 1 else f"{d}#{n}" for d, n in zip(digests, occurrence.tolist(), strict=True)]
+    digests = batch.column("digest").to_pylist()
+    return [record_name(digest, n) for digest, n in zip(digests, occurrence.tolist(), strict=True)]
 
 
-def _raw(token: str | None) -> msgspec.Raw:
-    return msgspec.Raw(token.encode() if token is not None else b"null")
+def record_name(digest: bytes, occurrence: int) -> str:
+    """Return a text's digest in hexadecimal, numbered from its second occurrence on."""
+    return digest.hex() if occurrence == 1 else f"{digest.hex()}#{occurrence}"
 
 
-def _sha_id(record: str) -> msgspec.Raw:
-    return msgspec.Raw(f'"sha:{record}"'.encode())
+def shown_id(token: str | None, record: str) -> msgspec.Raw:
+    """Return an id's JSON token; made from the record's digest where there is none."""
+    return msgspec.Raw((token if token is not None else f'"sha:{record}"').encode())
+
+
+def rejected(record: str, token: str | None, reason: str) -> Row:
+    """Return the decision on a record that could not be used."""
+    own: Row = {} if token is None else {"id": shown_id(token, record)}
+    return {"schema": SCHEMA, "record": record, **own, "status": "rejected", "reason": reason}
+
+
+def compose(
+    record: str, own_id: msgspec.Raw, status: Status, about: Row, *, links: list[Row], flags: int, removed: list[Row]
+) -> Row:
+    """Return a decision with its parts in their order; those that are empty are left out."""
+    row: Row = {"schema": SCHEMA, "record": record, "id": own_id, "status": status, **about}
+    if links:
+        row["links"] = links
+    if names := flag_names(flags):
+        row["flags"] = names
+    if removed:
+        row["removed"] = removed
+    return row
+
+
+def row_digest(row: Row) -> bytes:
+    """Return 32 bytes; their sum over all rows is the run's digest."""
+    return hashlib.blake2b(_ENCODE(row), digest_size=32).digest()
+
+
+def removals(removed: bytes) -> list[Row]:
+    """Return what a decision says of the normaliser's removals: how much, not what."""
+    return [
+        {"line": r["line"], "rule": r["rule"], "chars": len(r["text"])} for r in msgspec.json.decode(removed)
+    ]
+
+
+def evidence(verdicts: Verdicts, verdict: int) -> Row:
+    """Return the relation, scores and reason of the pair behind a drop."""
+    return scores(verdicts, verdict) | {"reason": verdicts.reason[verdict].as_py()}
+
+
+def scores(verdicts: Verdicts, verdict: int) -> Row:
+    """Return the relation and scores of a pair."""
+    row: Row = {
+        "relation": RELATIONS[verdicts.relation[verdict]],
+        "jaccard": int(verdicts.jaccard[verdict]) / _TEN_THOUSANDTHS,
+        "containment": int(verdicts.containment[verdict]) / _TEN_THOUSANDTHS,
+    }
+    if verdicts.ratio[verdict] >= 0:
+        row["ratio"] = int(verdicts.ratio[verdict]) / _TEN_THOUSANDTHS
+    return row
+
+
+def link(verdicts: Verdicts, verdict: int, other: msgspec.Raw) -> Row:
+    """Return the note on a pair that was not merged."""
+    found = scores(verdicts, verdict)
+    found.pop("ratio", None)
+    return {"id": other, **found}
+
+
+def stand(identifier: msgspec.Raw, source: str | None) -> Row:
+    """Return what a keeper says of a record that it stands for."""
+    return {"id": identifier} | ({"source": source} if source else {})
 
 
 def _members_of_keepers(outcome: Outcome) -> dict[int, list[int]]:
@@ -250,7 +275,7 @@ class _Links:
 
     def __init__(self, outcome: Outcome) -> None:
         v = outcome.verdicts
-        rows = np.flatnonzero(np.isin(v.relation, _LINKED) & (outcome.keeper[v.a] != outcome.keeper[v.b]))
+        rows = np.flatnonzero(np.isin(v.relation, LINKED) & (outcome.keeper[v.a] != outcome.keeper[v.b]))
         node = np.concatenate([v.a[rows], v.b[rows]])
         other = np.concatenate([v.b[rows], v.a[rows]])
         both = np.concatenate([rows, rows])
@@ -261,10 +286,10 @@ class _Links:
 
     def of(self, node: int) -> list[int]:
         first, end = self._first[node], self._first[node + 1]
-        return [] if first == end else self._verdicts[first : min(end, first + _LINKS_LIMIT)].tolist()
+        return [] if first == end else self._verdicts[first : min(end, first + LINKS_LIMIT)].tolist()
 
 
-def _supersedes(outcome: Outcome) -> dict[int, int]:
+def supersedes(outcome: Outcome) -> dict[int, int]:
     """Return, for kept newcomers that hold all of a published record and more, that record's node."""
     v = outcome.verdicts
     published = outcome.corpus.published[outcome.nodes.first]
@@ -283,7 +308,7 @@ def _supersedes(outcome: Outcome) -> dict[int, int]:
     return found
 
 
-def _readable_dates(preferences: dict[str, Any]) -> dict[str, Any]:
+def readable_dates(preferences: dict[str, Any]) -> dict[str, Any]:
     """Show dates as ISO 8601."""
     shown = dict(preferences)
     for name in ("earliest", "latest"):

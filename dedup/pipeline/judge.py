@@ -20,7 +20,7 @@ from dedup.schema import RELATIONS, VERDICTS
 from dedup.statistics import Statistics
 from dedup.verify import Overlap, View, decide_by_sets, relate
 
-_PAIRS_PER_TASK = 4096
+_PAIRS_PER_TASK = 1024
 # A task holds the keys of its documents in memory; very long texts make smaller tasks.
 _BYTES_PER_TASK = 64 << 20
 _TEN_THOUSANDTHS = 10_000
@@ -60,7 +60,6 @@ def make_tasks(
                 break
             stop = start + (stop - start + 1) // 2
         numbers = numbers.reshape(-1, 2)
-        chosen = documents.tolist()
         yield Task(
             np.ascontiguousarray(numbers[:, 0]),
             np.ascontiguousarray(numbers[:, 1]),
@@ -70,9 +69,9 @@ def make_tasks(
                 located.key_at[documents], located.key_length[documents],
                 located.class_at[documents], located.n_tokens[documents],
             ),
-            [key or b"" for key in corpus.values("title_key", chosen)],
-            corpus.values("source", chosen),
-            corpus.values("date", chosen),
+            [key or b"" for key in corpus.values("title_key", documents)],
+            corpus.values("source", documents),
+            corpus.values("date", documents),
             statistics,
             config,
         )  # fmt: skip

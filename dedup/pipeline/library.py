@@ -78,7 +78,7 @@ def deduplicate(
     DataError
         On a bad record, unless they are to be rejected.
     UsageError
-        If no field holds a text.
+        If no field holds a text, or an argument is none of those allowed.
 
     Examples
     --------
@@ -91,6 +91,8 @@ def deduplicate(
     ([1], 'exact')
     """
     config = config or Config()
+    if on_bad_record not in ("raise", "reject"):
+        raise UsageError(f"on_bad_record={on_bad_record!r}", remedy='give "raise" or "reject"')
     with TemporaryFolder(temp) as folder, Crew(workers) as crew:
         parts, fields = _parts(records, config)
         published, published_fields = _parts(against, config) if against is not None else ([], None)
@@ -210,6 +212,7 @@ def _with_text(record: Mapping[str, Any], field: str, text: str | None) -> Mappi
 def _decision(row: Row, line: int) -> Decision:
     plain = msgspec.json.decode(msgspec.json.encode(row))
     plain.pop("schema")
+    plain.setdefault("id", None)  # a rejected record may have none that can be read
     plain["links"] = tuple(Link(**link) for link in plain.get("links", ()))
     for name in ("stands_for", "flags", "removed"):
         plain[name] = tuple(plain.get(name, ()))

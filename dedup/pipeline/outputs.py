@@ -24,6 +24,7 @@ class Outputs:
 
     records: str | None = None
     decisions: str | None = None
+    report: str | None = None
     dropped: str | None = None
     rejects: str | None = None
     manifest: str | None = None
@@ -39,15 +40,15 @@ class Outputs:
 
     def paths(self) -> list[str]:
         """Return the outputs named."""
-        named = (self.rejects, self.dropped, self.decisions, self.statistics, self.records, self.manifest)
+        named = (self.rejects, self.dropped, self.decisions, self.report, self.statistics, self.records, self.manifest)
         return [path for path in named if path is not None]
 
 
 class Staged:
     """Writers of all outputs; as a context manager it removes whatever was not published.
 
-    Published are first the rejects, then dropped, decisions and statistics,
-    then the kept records, and the manifest last: an extra duplicate can be
+    Published are first the rejects, then dropped, decisions, report and
+    statistics, then the kept records, and the manifest last: an extra duplicate can be
     repaired, a lost article cannot, and a manifest that is there says that all
     of it is.
     """
@@ -56,12 +57,15 @@ class Staged:
         self._outputs = outputs
         self._fields = fields
         self._writers: dict[str, Any] = {}
+        # A report is made from the decisions, whether or not they are wanted as an output.
+        self._noted = RowsWriter(f"{spool_dir}/decisions.jsonl") if outputs.report else None
         plain: dict[str, Any] = {"no_overwrite": outputs.no_overwrite, "spool_dir": spool_dir}
         follow: dict[str, Any] = {"sources": sources, "fields": fields, **plain}
         openers: list[tuple[str, str | None, Callable[[str], Any]]] = [
             ("rejects", outputs.rejects, lambda path: RejectsWriter(path, **plain)),
             ("dropped", outputs.dropped, lambda path: open_writer(path, **follow)),
             ("decisions", outputs.decisions, lambda path: RowsWriter(path, **plain)),
+            ("report", outputs.report, lambda path: AtomicFile(path, **plain)),
             ("statistics", outputs.statistics, lambda path: AtomicFile(path, **plain)),
             (
                 "records",
@@ -85,16 +89,23 @@ class Staged:
             rejects.write(chunk, batch, reasons)
         if dropped := self._writers.get("dropped"):
             dropped.write(chunk, batch, ~(decided.keep | decided.rejected))
-        if decisions := self._writers.get("decisions"):
+        if takers := [taker for taker in (self._writers.get("decisions"), self._noted) if taker is not None]:
             lines = batch.column("line").to_pylist()
             for row, line in zip(decided.rows, lines, strict=True):
-                decisions.write_row(row | {"file": chunk.file, "line": line})
+                for taker in takers:
+                    taker.write_row(row | {"file": chunk.file, "line": line})
         if records := self._writers.get("records"):
             wanted = ~decided.rejected if self._outputs.annotate else decided.keep
             notes = [_annotation(row) for row in decided.rows] if self._outputs.annotate else None
             records.write(
                 chunk, batch, wanted, {} if self._outputs.keep_text else new_texts(batch, wanted), notes
             )
+
+    def write_report(self, make: Callable[[str], bytes]) -> None:
+        """Write the report that `make` returns for the file of all decisions."""
+        if self._noted is not None:
+            self._noted.publish()
+            self._writers["report"].write(make(self._noted.path))
 
     def close(self, statistics: Statistics) -> list[dict[str, Any]]:
         """Stage everything but the manifest; return name, path, digest and size of each output."""
@@ -119,8 +130,9 @@ class Staged:
 
     def abort(self) -> None:
         """Remove what was not published."""
-        for writer in self._writers.values():
-            writer.abort()
+        for writer in (*self._writers.values(), self._noted):
+            if writer is not None:
+                writer.abort()
 
     def __enter__(self) -> Staged:
         return self

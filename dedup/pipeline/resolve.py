@@ -147,14 +147,16 @@ def _candidates(
         signatures[begin:end] = data.reshape(-1, config.sketch.num_perm)[rows]
         chosen = batch.column("fingerprints").take(pa.array(rows)).flatten()
         fingerprints[offsets[begin] : offsets[end]] = chosen.to_numpy()
-    ranks = rank_documents(corpus.n_tokens[documents], corpus.digests("key_digest")[documents])
+    ties = np.hstack([corpus.digests("key_digest")[documents], corpus.digests("identity")[documents]])
+    ranks = rank_documents(corpus.n_tokens[documents], ties)
     found = find_candidates(
-        Sketched(signatures, fingerprints, offsets, ranks), config.candidates, workers=workers
+        Sketched(signatures, fingerprints, offsets, ranks),
+        config.candidates,
+        published=corpus.published[documents],
+        workers=workers,
     )
     counters |= found.counters
     pairs = active[found.pairs]
-    published = corpus.published[nodes.first]
-    pairs = pairs[~(published[pairs[:, 0]] & published[pairs[:, 1]])]
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ import pyarrow as pa
 from dedup.config import Config
 from dedup.errors import DataError, DropRateExceeded
 from dedup.files import Chunk, Fields, Source, check_distinct, find_inputs, parse, resolve_fields
+from dedup.pipeline.archives import Archive, Target
 from dedup.pipeline.corpus import Corpus
 from dedup.pipeline.decisions import Decider
 from dedup.pipeline.manifest import make_manifest
@@ -24,13 +25,15 @@ from dedup.pipeline.outputs import Outputs, Staged
 from dedup.pipeline.prepare import prepare
 from dedup.pipeline.progress import Progress, Step
 from dedup.pipeline.resolve import resolve
-from dedup.pipeline.spill import Place, Scratch, TemporaryFolder, spill_file
+from dedup.pipeline.spill import Place, Scratch, SpillReader, TemporaryFolder, spill_file
 from dedup.pipeline.summary import Summary, summarise
 from dedup.pipeline.workers import Crew
 from dedup.schema import prepared_schema
 from dedup.statistics import load as load_statistics
 
 OnDuplicateId = Literal["keep", "last", "reject"]
+# Takes the file of decisions, the inputs, what they were compared against, and the manifest so far.
+ReportMaker = Callable[[str, Sequence[Source], Sequence[Source], dict[str, Any]], bytes]
 
 
 def run(
@@ -39,6 +42,8 @@ def run(
     *,
     config: Config | None = None,
     against: Sequence[str] = (),
+    stored: Sequence[Archive] = (),
+    target: Target | None = None,
     statistics: str | None = None,
     input_format: str | None = None,
     on_duplicate_id: OnDuplicateId = "keep",
@@ -48,6 +53,7 @@ def run(
     temp: str | None = None,
     progress: Progress | None = None,
     report: Callable[[str], None] | None = None,
+    make_report: ReportMaker | None = None,
 ) -> Summary:
     """Deduplicate files.
 
@@ -61,8 +67,13 @@ def run(
         Cut-offs of the stages.
     against : sequence of str
         Records already published: they stay, newcomers are dropped for them.
+    stored : sequence of Archive
+        The same in indexes, looked up instead of read.
+    target : Target, optional
+        An index that takes what is kept, after the outputs are published.
     statistics : str, optional
-        A statistics file to judge by; learned from the input when absent.
+        A statistics file to judge by; when absent those of the first index, or
+        else learned from the input.
     input_format : str, optional
         Instead of telling the format by each input's name.
     on_duplicate_id : {"keep", "last", "reject"}
@@ -78,6 +89,8 @@ def run(
     progress : Progress, optional
     report : callable, optional
         Takes a line of news: which fields were found.
+    make_report : callable, optional
+        Makes the content of ``outputs.report``.
 
     Returns
     -------
@@ -111,7 +124,7 @@ def run(
         fields = resolve_fields(sources, config.read)
         if report is not None:
             report(f"fields: {fields.describe()}")
-        frozen = load_statistics(statistics) if statistics else None
+        frozen = load_statistics(statistics) if statistics else stored[0].statistics if stored else None
         staged = stack.enter_context(Staged(outputs, sources, fields, str(folder.path)))
         crew = stack.enter_context(Crew(workers or os.cpu_count() or 1))
         with progress.stage("read", total=_total_bytes([*sources, *archives])) as step:
@@ -121,7 +134,10 @@ def run(
             for archive in archives:
                 more, more_files = ingest([archive], resolve_fields([archive], config.read))
                 places, files = places + more, files + more_files
-        corpus = Corpus(places, prepared_schema(config.sketch.num_perm), n_new, files)
+        known = _look_up(places[:n_new], stored, folder.path, config)
+        places, files = places + [place for place, _ in known], files + [name for _, name in known]
+        schema = prepared_schema(config.sketch.num_perm)
+        corpus = Corpus(places, schema, n_new, files, n_batches_stored=len(known))
         _set_aside(corpus, on_duplicate_id)
         _require_rejects(corpus, outputs.rejects)
         outcome = resolve(corpus, config, crew, progress, Scratch(folder.path, memory_bytes), frozen)
@@ -130,18 +146,38 @@ def run(
             chunks = (chunk for source in sources for chunk in source.chunks_again())
             for chunk, batch, decided in zip(chunks, corpus.batches[:n_new], decider.batches(), strict=True):
                 staged.write(chunk, batch, decided)
+                if target is not None:
+                    texts = parse(chunk, fields, config.read.record_limit_bytes).column("text")
+                    target.take(batch, texts, decided.keep)
                 step(len(decided.rows))
         summary = summarise(decider, outcome, progress, str(uuid.uuid4()))
         _check_accounts(summary, corpus, max_drop_rate)
+        manifest = partial(
+            make_manifest, summary, config, fields, sources, archives, outcome.statistics, started=started
+        )
+        if make_report is not None:
+            with progress.stage("report"):
+                staged.write_report(lambda path: make_report(path, sources, archives, manifest(outputs=[])))
         with progress.stage("publish"):
             written = staged.close(outcome.statistics)
-            staged.stage_manifest(
-                make_manifest(
-                    summary, config, fields, sources, archives, outcome.statistics, written, started
-                )
-            )
+            staged.stage_manifest(manifest(outputs=written))
             staged.publish()
+            if target is not None:
+                target.commit(summary.run_id)
     return summary
+
+
+def _look_up(
+    places: Sequence[Place], stored: Sequence[Archive], folder: Path, config: Config
+) -> list[tuple[Place, str]]:
+    """Spill what indexes hold that may concern the input; return places and names."""
+    reader = SpillReader(prepared_schema(config.sketch.num_perm))
+    return [
+        (spill_file(folder).append(batch), archive.name)
+        for archive in stored
+        for place in places
+        for batch in archive.published(reader.read(place))
+    ]
 
 
 def _ingest(

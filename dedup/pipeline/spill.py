@@ -155,8 +155,15 @@ class Scratch:
         if n_bytes <= self._limit:
             return np.empty(shape, kind)
         self._count += 1
+        path = self._folder / f"array-{self._count}"
         try:
-            return np.memmap(self._folder / f"array-{self._count}", kind, "w+", shape=shape)
+            with path.open("xb") as file:
+                # A mapped page that finds no room later would end the process without a word.
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, n_bytes)
+                else:
+                    file.truncate(n_bytes)
+            return np.memmap(path, kind, "r+", shape=shape)
         except OSError as error:
             raise _cannot_write(self._folder, error) from error
 

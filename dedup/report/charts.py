@@ -47,9 +47,13 @@ def _cluster_sizes(ledger: Ledger) -> Chart | None:
     total, largest = sum(sizes.values()), max(sizes)
     note = f"{total:,} clusters; the largest has {largest:,} records."
     return Chart(
-        "sizes", "Cluster sizes", svg.columns([(name, [("strong", n)]) for name, n in bins], label=note),
-        "Clusters by number of records. " + note, ("Records in cluster", "Clusters"), list(bins),
-    )  # fmt: skip
+        "sizes",
+        "Cluster sizes",
+        svg.columns([(name, [("strong", n)]) for name, n in bins], label=note),
+        "Clusters by number of records. " + note,
+        ("Records in cluster", "Clusters"),
+        list(bins),
+    )
 
 
 def _similarity(ledger: Ledger) -> Chart | None:
@@ -72,10 +76,13 @@ def _similarity(ledger: Ledger) -> Chart | None:
         (f"{edges[at]:.2f}–{edges[at + 1]:.2f}", above[at], below[at]) for at in range(_HISTOGRAM_BINS)
     ]
     return Chart(
-        "similarity", "Similarity and the decision", svg.mirrored(above, below, border, label=note + "."),
+        "similarity",
+        "Similarity and the decision",
+        svg.mirrored(above, below, border, label=note + "."),
         "Share of the shorter text’s shingles found in the other. " + note + ".",
-        ("Containment", "Dropped", "Kept apart"), [row for row in rows if row[1] or row[2]],
-    )  # fmt: skip
+        ("Containment", "Dropped", "Kept apart"),
+        [row for row in rows if row[1] or row[2]],
+    )
 
 
 def _best_cut(dropped: NDArray[np.float32], apart: NDArray[np.float32]) -> tuple[float | None, int]:
@@ -83,7 +90,11 @@ def _best_cut(dropped: NDArray[np.float32], apart: NDArray[np.float32]) -> tuple
     if not len(dropped) or not len(apart):
         return None, 0
     cuts = np.linspace(0, 1, 101)
-    wrong = np.searchsorted(np.sort(dropped), cuts, "left") + len(apart) - np.searchsorted(np.sort(apart), cuts, "left")
+    wrong = (
+        np.searchsorted(np.sort(dropped), cuts, "left")
+        + len(apart)
+        - np.searchsorted(np.sort(apart), cuts, "left")
+    )
     best = int(np.argmin(wrong))
     return float(cuts[best]), int(wrong[best])
 
@@ -96,16 +107,26 @@ def _sources(ledger: Ledger, fields: Fields) -> Chart | None:
     if not fields.names:
         return None
     names = _names(fields)
-    total = np.bincount(fields.source, minlength=len(names)) if (fields.source >= 0).all() else _counts(fields, len(names))
+    total = (
+        np.bincount(fields.source, minlength=len(names))
+        if (fields.source >= 0).all()
+        else _counts(fields, len(names))
+    )
     lost = _counts(fields, len(names), ledger.status == 1)
     order = sorted(range(len(names)), key=lambda at: (-lost[at], -total[at], names[at]))
     rows = [(names[at], int(lost[at]), int(total[at])) for at in order if total[at]][:_SOURCES]
     more = int((np.asarray(total) > 0).sum()) - len(rows)
-    note = f"Records dropped, of all records of each source{f'; {more:,} more sources are not drawn' if more else ''}."
+    note = "Records dropped, of all records of each source" + (
+        f"; {more:,} more are not drawn." if more else "."
+    )
     return Chart(
-        "sources", "Duplicates per source", svg.bars(rows, label=note), note,
-        ("Source", "Dropped", "Records"), list(rows),
-    )  # fmt: skip
+        "sources",
+        "Duplicates per source",
+        svg.bars(rows, label=note),
+        note,
+        ("Source", "Dropped", "Records"),
+        list(rows),
+    )
 
 
 def _counts(fields: Fields, n_names: int, chosen: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
@@ -132,13 +153,18 @@ def _reprints(ledger: Ledger, fields: Fields) -> Chart | None:
         "Rows: the source of the dropped record. Columns: the source of the one kept for it. "
         f"{shown:,} of {len(rows):,} drops are drawn."
     )
+    heaviest = sorted(pairs.items(), key=lambda item: (-item[1], names[item[0][0]], names[item[0][1]]))
     figures: list[tuple[str | int, ...]] = [
-        (names[a], names[b], number) for (a, b), number in pairs.most_common(_MATRIX_SOURCES * 2)
+        (names[a], names[b], number) for (a, b), number in heaviest[: 2 * _MATRIX_SOURCES]
     ]
     return Chart(
-        "reprints", "Who reprints whom", svg.matrix([names[at] for at in lines], [names[at] for at in columns], counts, label=note), note,
-        ("Dropped from", "Kept from", "Records"), figures,
-    )  # fmt: skip
+        "reprints",
+        "Who reprints whom",
+        svg.matrix([names[at] for at in lines], [names[at] for at in columns], counts, label=note),
+        note,
+        ("Dropped from", "Kept from", "Records"),
+        figures,
+    )
 
 
 def _heaviest(pairs: Mapping[tuple[int, int], int], side: int, names: Sequence[str]) -> list[int]:
@@ -161,23 +187,32 @@ def _over_time(ledger: Ledger, fields: Fields) -> Chart | None:
     if first == last:
         return None
     kept, dropped = (
-        np.bincount(period[ledger.status[dated] == status] - first, minlength=last - first + 1) for status in (0, 1)
+        np.bincount(period[ledger.status[dated] == status] - first, minlength=last - first + 1)
+        for status in (0, 1)
     )
-    labels = [str(np.datetime64(first + at, unit).astype("datetime64[D]")) for at in range(last - first + 1)]
+    labels = [
+        str(day) for day in np.arange(first, last + 1).astype(f"datetime64[{unit}]").astype("datetime64[D]")
+    ]
     labels = [label[: {"D": 10, "W": 10, "M": 7, "Y": 4}[unit]] for label in labels]
     word = {"D": "day", "W": "week", "M": "month", "Y": "year"}[unit]
     bins: Sequence[tuple[str, Sequence[tuple[str, int]]]] = [
-        (label, [("kept", int(k)), ("dropped", int(d))]) for label, k, d in zip(labels, kept, dropped, strict=True)
+        (label, [("kept", int(k)), ("dropped", int(d))])
+        for label, k, d in zip(labels, kept, dropped, strict=True)
     ]
     note = f"Records per {word}; the strong part was dropped. {int((~dated).sum()):,} records have no date."
     figures: list[tuple[str | int, ...]] = [
         (label, int(k), int(d)) for label, k, d in zip(labels, kept, dropped, strict=True) if k or d
     ]
     return Chart(
-        "time", "Over time", svg.columns(bins, label=note, values=False), note, (word.capitalize(), "Kept", "Dropped"), figures
-    )  # fmt: skip
+        "time",
+        "Over time",
+        svg.columns(bins, label=note, values=False),
+        note,
+        (word.capitalize(), "Kept", "Dropped"),
+        figures,
+    )
 
 
 def _periods(dates: NDArray[np.datetime64], unit: str) -> int:
     period = dates.astype(f"datetime64[{unit}]").astype(np.int64)
-    return int(period.max() - period.min()) + 1
+    return int(np.ptp(period)) + 1

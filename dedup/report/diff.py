@@ -27,8 +27,11 @@ _CHANCE_WORDS = 2
 _REPLACED_WORDS = 20
 
 # Scripts without spaces go character by character.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+_UNSPACED_WORD = re.compile(f"[{_UNSPACED}]")
 _OUTSIDE = re.compile(r"^\W+|\W+$")
 _SENTENCE_END = re.compile(r"[.!?:\n\"“”»）。！？]\s*$|\n")
 
@@ -37,7 +40,7 @@ _SENTENCE_END = re.compile(r"[.!?:\n\"“”»）。！？]\s*$|\n")
 class Words:
     """A text cut into words, each with the white space after it.
 
-    ``keys`` are what is compared: casefolded, without punctuation around.
+    ``keys`` are what is compared: casefolded, without punctuation and vowel marks.
     ``struck`` maps a word's position to the passages removed before it.
     """
 
@@ -75,20 +78,32 @@ def cut_words(text: str, removed: Sequence[Removal] = (), raw: str = "") -> Word
     spans = spans[:WORD_LIMIT]
     ends = [start for start, _ in spans[1:]] + [spans[-1][1] if left_out else len(text)] if spans else []
     words = [_tidy_space(text[start:end]) for (start, _), end in zip(spans, ends, strict=True)]
-    keys = [_key(text[start:end]) for start, end in spans]
-    return Words(words, keys, _struck_places(words, removed, raw) if removed else {}, left_out)
+    return Words(
+        words,
+        _keys([text[start:end] for start, end in spans]),
+        _struck_places(words, removed, raw) if removed else {},
+        left_out,
+    )
 
 
 def _tidy_space(word: str) -> str:
     bare = word.rstrip()
     space = word[len(bare) :]
     if not space:
-        return word
+        return word if _UNSPACED_WORD.match(word) else f"{word} "
     return bare + ("\n\n" if space.count("\n") > 1 else "\n" if "\n" in space else " ")
 
 
-def _key(word: str) -> str:
-    return _OUTSIDE.sub("", word).casefold() or word
+def _keys(words: Sequence[str]) -> list[str]:
+    """Return what is compared: a word as the verifier sees it, or as it is where that sees nothing."""
+    import pyarrow as pa
+
+    from dedup.normaliser.key import make_keys
+
+    keys, _ = make_keys(
+        pa.array([word.encode("utf-8", "replace").decode() for word in words], pa.large_string())
+    )
+    return [key.decode() or word for key, word in zip(keys.to_pylist(), words, strict=True)]
 
 
 def _struck_places(words: Sequence[str], removed: Sequence[Removal], raw: str) -> dict[int, list[str]]:
@@ -126,7 +141,7 @@ def word_diff(a: Words, b: Words, *, fold: bool = True) -> Diff:
     Examples
     --------
     >>> word_diff(cut_words("The toll rose to 12 today."), cut_words("The toll rose to 14 today."))
-    [0, 'The toll rose to ', 4, '12 ', 5, '14 ', 0, 'today.']
+    [0, 'The toll rose to ', 4, '12 ', 5, '14 ', 0, 'today. ']
     """
     pieces: Diff = []
     for stretch in _without_chance_words(_stretches(a, b)):
@@ -184,7 +199,9 @@ def _add_same(pieces: Diff, a: Words, b: Words, stretch: _Stretch, fold: bool) -
     hidden = (start + head, end - tail) if fold and end - start >= head + tail + _FOLDED_WORDS else (end, end)
     shift = start - start_a
     at = start
-    for place in sorted({p + shift for p in a.struck if start_a <= p < end_a} | {p for p in b.struck if start <= p < end}):
+    for place in sorted(
+        {p + shift for p in a.struck if start_a <= p < end_a} | {p for p in b.struck if start <= p < end}
+    ):
         _add_shown(pieces, b.words, at, place, hidden)
         _add_struck(pieces, a, place - shift, REMOVED_A)
         _add_struck(pieces, b, place, REMOVED_B)
@@ -217,7 +234,11 @@ def _add_changed(pieces: Diff, a: Words, b: Words, stretch: _Stretch) -> None:
     ):
         for place in range(start, end):
             _add_struck(pieces, words, place, codes[2])
-            _add(pieces, codes[1] if exchanged and place in facts else codes[0], words.words[place])
+            word = words.words[place]
+            if words is a and place == end - 1 and stretch.b[1] > stretch.b[0]:
+                # The other side ends the line for both.
+                word = word.rstrip() + " "
+            _add(pieces, codes[1] if exchanged and place in facts else codes[0], word)
 
 
 def _facts(words: Sequence[str], start: int, end: int) -> set[int]:
@@ -233,6 +254,13 @@ def _facts(words: Sequence[str], start: int, end: int) -> set[int]:
 
 def _add_struck(pieces: Diff, words: Words, place: int, code: int) -> None:
     for passage in words.struck.get(place, ()):
+        if (
+            pieces
+            and isinstance(pieces[-1], str)
+            and not pieces[-1].endswith("\n")
+            and pieces[-2] not in (REMOVED_A, REMOVED_B)
+        ):
+            pieces[-1] += "\n"
         pieces += [code, passage]
 
 

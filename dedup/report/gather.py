@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,14 +72,26 @@ def gather(
     fields, records = read_inputs(inputs, ledger, wanted, compared | cleaned, read, again=again)
     abroad = {token for token, rows, _ in plan.clusters if ledger.keeper[rows[0]] == NOWHERE}
     published = read_published(archives, abroad, abroad if plan.diffs else set(), read, again=again)
-    views = [_view(token, rows, size, ledger, wanted, records, published, limits) for token, rows, size in plan.clusters]
-    misses = [_miss(ledger, at, others, records) for at in plan.misses]
-    misses = [miss for miss in misses if miss is not None]
-    left_out = _compare(views, [m for m in misses if m], plan, limits, full=texts == "full")
-    doubtful = [(at, m) for at, view in enumerate(views) for m, pair in enumerate(view.members) if pair.relation != "exact"]
+    views, used = _while_there_is_room(
+        (
+            _view(token, rows, size, ledger, wanted, records, published, limits)
+            for token, rows, size in plan.clusters
+        ),
+        limits,
+    )
+    misses = [miss for at in plan.misses if (miss := _miss(ledger, at, others, records)) is not None]
+    left_out = _compare(views, misses, plan, limits, used, full=texts == "full")
+    doubtful = [
+        (at, m)
+        for at, view in enumerate(views)
+        for m, pair in enumerate(view.members)
+        if pair.relation != "exact"
+    ]
     doubtful.sort(key=lambda place: (views[place[0]].members[place[1]].containment, place))
     sizes = [len(rows) + 1 for rows in ledger.clusters.values()]
-    counts = {"in": ledger.n_rows} | {status: ledger.count(status) for status in ("kept", "dropped", "rejected")}
+    counts = {"in": ledger.n_rows} | {
+        status: ledger.count(status) for status in ("kept", "dropped", "rejected")
+    }
     relations = np.bincount(ledger.relation[ledger.status == 1], minlength=256)
     figures = Figures(
         counts,
@@ -94,7 +106,7 @@ def gather(
         figures,
         views,
         doubtful[: limits.borderline],
-        [miss for miss in misses if miss],
+        misses,
         _examples(ledger, records) if texts != "none" else {},
         draw_charts(ledger, fields),
         texts,
@@ -117,7 +129,11 @@ def _plan(ledger: Ledger, limits: Limits, texts: ReportTexts) -> _Plan:
     plan = _Plan(clusters, list(range(min(limits.borderline, len(ledger.misses.row)))))
     if texts != "none":
         # Every cluster gets its most doubtful pair before any gets a second one.
-        places = [(m, ledger.containment[row], at) for at, (_, rows, _) in enumerate(clusters) for m, row in enumerate(rows)]
+        places = [
+            (m, ledger.containment[row], at)
+            for at, (_, rows, _) in enumerate(clusters)
+            for m, row in enumerate(rows)
+        ]
         plan.diffs = [(at, m) for m, _, at in sorted(places)]
     return plan
 
@@ -163,10 +179,14 @@ def _view(
         decision = wanted[row]
         members.append(
             Pair(
-                records[row], decision.relation or "", decision.jaccard or 0.0, decision.containment or 0.0,
-                decision.ratio, decision.reason,
+                records[row],
+                decision.relation or "",
+                decision.jaccard or 0.0,
+                decision.containment or 0.0,
+                decision.ratio,
+                decision.reason,
             )
-        )  # fmt: skip
+        )
     keeper = int(ledger.keeper[rows[0]])
     if keeper == NOWHERE:
         record = published.get(token) or Record(NOWHERE, shown_id(token))
@@ -178,10 +198,15 @@ def _view(
     ]
     story = bytes(decision.story)
     return ClusterView(
-        records[keeper], "input", size, members, decision.preferences or {}, links,
+        records[keeper],
+        "input",
+        size,
+        members,
+        decision.preferences or {},
+        links,
         shown_id(story) if story and story != token else None,
         shown_id(bytes(decision.supersedes)) if bytes(decision.supersedes) else None,
-    )  # fmt: skip
+    )
 
 
 def _miss(ledger: Ledger, at: int, others: dict[bytes, int], records: dict[int, Record]) -> Miss | None:
@@ -194,21 +219,44 @@ def _miss(ledger: Ledger, at: int, others: dict[bytes, int], records: dict[int, 
     return Miss(a, b, pair)
 
 
-def _compare(views: list[ClusterView], misses: list[Miss], plan: _Plan, limits: Limits, *, full: bool) -> int:
+def _while_there_is_room(views: Iterable[ClusterView], limits: Limits) -> tuple[list[ClusterView], int]:
+    """Return the clusters that fit into the page, and about how many bytes they take there."""
+    fitting: list[ClusterView] = []
+    used = 0
+    for view in views:
+        # The kept one's id and title stand in the table as well; a member has scores and a reason.
+        size = 2 * _record_bytes(view.keeper) + sum(40 + _record_bytes(pair.record) for pair in view.members)
+        size += 60 * len(view.links) + (80 if view.preferences else 0)
+        if used + size > limits.page_bytes:
+            break
+        used += size
+        fitting.append(view)
+    return fitting, used
+
+
+def _record_bytes(record: Record) -> int:
+    return 65 + sum(len(text.encode()) for text in (record.id, record.title, record.url) if text)
+
+
+def _compare(
+    views: list[ClusterView], misses: list[Miss], plan: _Plan, limits: Limits, used: int, *, full: bool
+) -> int:
     """Compare pairs word by word while there is room; return how many were left out."""
-    room = limits.diff_bytes * (8 if full else 1)
+    room = limits.page_bytes * (4 if full else 1) - used
     cut: dict[int, Words] = {}
     for miss in misses:
         miss.pair.diff = _diff(miss.a, miss.b, cut, full=full)
+        room -= _size(miss.pair.diff)
     done = 0
-    for at, member in plan.diffs[: limits.diffs]:
+    wanted = [(at, member) for at, member in plan.diffs if at < len(views)]
+    for at, member in wanted[: limits.diffs]:
+        if room < 0:
+            break
         pair = views[at].members[member]
         pair.diff = _diff(pair.record, views[at].keeper, cut, full=full)
         room -= _size(pair.diff)
         done += 1
-        if room < 0:
-            break
-    return len(plan.diffs) - done
+    return len(wanted) - done
 
 
 def _size(diff: Diff | None) -> int:

@@ -174,15 +174,23 @@ def read_ledger(decisions: Source) -> Ledger:
         notes += [
             (at, own, bytes(link.id), RELATIONS.index(link.relation), link.containment) for link in row.links
         ]
-    place, status, relation, containment = zip(*columns, strict=True) if columns else ((), (), (), ())
+    places, statuses, relations, containments = zip(*columns, strict=True) if columns else ((), (), (), ())
     keeper = np.arange(len(columns), dtype=np.int64)
     for token, members in clusters.items():
         keeper[members] = keepers.get(token, NOWHERE)
     return Ledger(
-        files, np.array(place, np.uint64), np.array(status, np.uint8), np.array(relation, np.uint8), keeper,
-        np.array(containment, np.float32), dict(clusters), _misses(notes), flags, rules,
+        files,
+        np.array(places, np.uint64),
+        np.array(statuses, np.uint8),
+        np.array(relations, np.uint8),
+        keeper,
+        np.array(containments, np.float32),
+        dict(clusters),
+        _misses(notes),
+        flags,
+        rules,
         {rule: [at for _, at in sorted(found, reverse=True)] for rule, found in examples.items()},
-    )  # fmt: skip
+    )
 
 
 def _keep_least(heap: list[tuple[str, int]], item: tuple[str, int]) -> None:

@@ -21,7 +21,8 @@ class Limits:
     members: int = 50
     members_in_all: int = 40_000
     diffs: int = 10_000
-    diff_bytes: int = 7_000_000
+    # Of everything in the page; comparisons of texts get what titles, links and scores leave.
+    page_bytes: int = 14_400_000
     borderline: int = 20
     links: int = 3
 

@@ -1,4 +1,4 @@
-"""A report → one offline HTML file: figures and charts as markup, clusters as compact data shown on demand."""
+"""A report → one offline HTML file: figures and charts as markup, clusters as data shown on demand."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ def render_page(report: Report) -> str:
     style, script = _asset("report.css"), _asset("report.js")
     index, details = _payload(report)
     return str(
-        _template().render(
+        environment()
+        .from_string(_asset("report.html.j2"))
+        .render(
             report=report,
             figures=report.figures,
-            charts=[(chart, Markup(chart.svg)) for chart in report.charts],  # noqa: S704  (made by svg.py, escaped there)
+            charts=[(chart, Markup(chart.svg)) for chart in report.charts],
             run=_run_facts(report),
-            policy=_policy(style, script),
-            style=Markup(style),  # noqa: S704  (ours)
-            script=Markup(script),  # noqa: S704
+            policy=policy(style, script),
+            style=Markup(style),
+            script=Markup(script),
             index=_inert(index),
             details=_inert(details),
             version=__version__,
@@ -46,24 +48,31 @@ def _asset(name: str) -> str:
 
 
 @cache
-def _template() -> Any:
-    environment = Environment(
+def environment() -> Environment:
+    """Return the environment of all pages: autoescaped, and strict about names."""
+    made = Environment(
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["grouped"] = lambda number: f"{number:,}"
-    environment.filters["percent"] = lambda share: f"{share:.1%}"
-    return environment.from_string(_asset("report.html.j2"))
+    made.filters["grouped"] = lambda number: f"{number:,}"
+    made.filters["percent"] = lambda share: f"{share:.1%}"
+    return made
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str = "") -> str:
     """Return a Content-Security-Policy under which nothing but our own style and script can act."""
+    own_script = f" script-src {_source_hash(script)};" if script else ""
     return (
-        f"default-src 'none'; style-src {_source_hash(style)}; script-src {_source_hash(script)};"
+        f"default-src 'none'; style-src {_source_hash(style)};{own_script}"
         " img-src data:; base-uri 'none'; form-action 'none'"
     )
+
+
+def trusted(markup: str) -> Markup:
+    """Return markup of our own making that needs no escaping."""
+    return Markup(markup)
 
 
 def _source_hash(content: str) -> str:
@@ -71,18 +80,18 @@ def _source_hash(content: str) -> str:
 
 
 def _inert(value: Any) -> Markup:
-    """Return JSON that can't end the script element it stands in, nor begin a comment in it.
+    r"""Return JSON that can't end the script element it stands in, nor begin a comment in it.
 
     Examples
     --------
     >>> _inert(["</script>"])
-    Markup('["\\\\u003c/script\\\\u003e"]')
+    Markup('["\\u003c/script\\u003e"]')
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     # Lone surrogates have no UTF-8.
-    return Markup(text.encode("utf-8", "replace").decode())  # noqa: S704
+    return Markup(text.encode("utf-8", "replace").decode())
 
 
 class _Numbers:
@@ -97,7 +106,7 @@ class _Numbers:
 
 def _payload(report: Report) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what the table of clusters needs at once, and what a cluster needs when it is opened."""
-    sources, reasons = _Numbers(), _Numbers()
+    sources, reasons, orders = _Numbers(), _Numbers(), _Numbers()
     rows, views = [], []
     for view in report.clusters:
         names = {r.source for r in (view.keeper, *(pair.record for pair in view.members)) if r.source}
@@ -106,32 +115,48 @@ def _payload(report: Report) -> tuple[dict[str, Any], dict[str, Any]]:
         title = view.keeper.title or (view.members[0].record.title if view.members else None) or ""
         rows.append(
             [
-                view.keeper.id, title, view.keeper.date or "", view.size, relations, round(lowest * 100),
-                sorted(map(sources, sorted(names))), sources(view.keeper.source) if view.keeper.source else -1,
+                view.keeper.id,
+                title,
+                view.keeper.date or "",
+                view.size,
+                relations,
+                round(lowest * 100),
+                sorted(map(sources, sorted(names))),
+                sources(view.keeper.source) if view.keeper.source else -1,
             ]
-        )  # fmt: skip
-        views.append(_detail(view, sources, reasons))
+        )
+        views.append(_detail(view, sources, reasons, orders))
     index = {
         "relations": list(RELATIONS),
         "sources": list(sources.numbers),
         "clusters": rows,
-        "borderline": report.borderline,
+        "borderline": [
+            {"a": at, **_pair(report.clusters[at].members[m], sources, reasons, None), "e": None}
+            for at, m in report.borderline
+        ],
         "misses": [
             {"a": _record(m.a, sources), "b": _record(m.b, sources), **_pair(m.pair, sources, reasons, None)}
             for m in report.misses
         ],
     }
     index["sources"] = list(sources.numbers)
-    return index, {"reasons": list(reasons.numbers), "views": views}
+    return index, {
+        "reasons": list(reasons.numbers),
+        "orders": [order.split() for order in orders.numbers],
+        "views": views,
+    }
 
 
-def _detail(view: ClusterView, sources: _Numbers, reasons: _Numbers) -> dict[str, Any]:
+def _detail(view: ClusterView, sources: _Numbers, reasons: _Numbers, orders: _Numbers) -> dict[str, Any]:
     detail: dict[str, Any] = {
         "k": _record(view.keeper, sources),
         "m": [_pair(pair, sources, reasons, view.keeper) for pair in view.members],
         "n": view.left_out,
-        "p": [[name, value] for name, value in view.preferences.items()],
-        "l": [[link.record.id, RELATIONS.index(link.relation), _percent(link.containment)] for link in view.links],
+        "p": [orders(" ".join(view.preferences)), *view.preferences.values()] if view.preferences else None,
+        "l": [
+            [link.record.id, RELATIONS.index(link.relation), _percent(link.containment)]
+            for link in view.links
+        ],
         "s": view.story,
         "x": view.supersedes,
         "w": view.kept_in if view.kept_in != "input" else None,
@@ -156,7 +181,11 @@ def _pair(pair: Pair, sources: _Numbers, reasons: _Numbers, keeper: Record | Non
     shown = _record(pair.record, sources)
     if keeper is not None and keeper.title == pair.record.title and keeper.title:
         shown["t"] = 0  # the same as the kept one's
-    shown |= {"q": RELATIONS.index(pair.relation), "c": _percent(pair.containment), "j": _percent(pair.jaccard)}
+    shown |= {
+        "q": RELATIONS.index(pair.relation),
+        "c": _percent(pair.containment),
+        "j": _percent(pair.jaccard),
+    }
     if pair.ratio is not None:
         shown["o"] = _percent(pair.ratio)
     if pair.reason:

@@ -54,11 +54,11 @@ def shown_id(token: bytes) -> str:
 
 
 def plain(text: str, limit: int) -> str:
-    """Return one harmless line: no controls, no characters that turn the reading order, no more than `limit`.
+    r"""Return one harmless line: no controls, nothing that turns the reading order, no more than `limit`.
 
     Examples
     --------
-    >>> plain("a\\x00b\\nc" + chr(0x202E) + "d", 40)
+    >>> plain("a\x00b\nc" + chr(0x202E) + "d", 40)
     'a b c⟨U+202E⟩d'
     """
     cut = text[: limit + 1]
@@ -159,7 +159,9 @@ def read_inputs(
 def _numbered(column: pa.Array, numbers: dict[str, int]) -> NDArray[np.int32]:
     encoded = column.dictionary_encode()
     places = [numbers.setdefault(name, len(numbers)) for name in encoded.dictionary.to_pylist()]
-    return np.array([*places, -1], np.int32)[encoded.indices.fill_null(len(places)).to_numpy()]
+    numbered: NDArray[np.int32] = np.array([*places, -1], np.int32)
+    at: NDArray[np.int64] = encoded.indices.fill_null(len(places)).to_numpy()
+    return numbered[at]
 
 
 def _collect(
@@ -173,7 +175,9 @@ def _collect(
         decision = wanted.get(row)
         if decision is None:
             continue
-        value = {name: batch.column(name)[number].as_py() for name in ("text", "title", "source", "date", "url")}
+        value = {
+            name: batch.column(name)[number].as_py() for name in ("text", "title", "source", "date", "url")
+        }
         if value["text"] is not None and not _matches(decision.record, value["text"]):
             raise DataError(
                 "the record is not the one that was decided about",

@@ -17,7 +17,9 @@ def text(x: float, y: float, content: str, *, anchor: str = "start", kind: str =
     return f'<text class="{kind}" x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}">{escape(content)}</text>'
 
 
-def box(x: float, y: float, width: float, height: float, kind: str, tip: str = "", *, opacity: float = 1) -> str:
+def box(
+    x: float, y: float, width: float, height: float, kind: str, tip: str = "", *, opacity: float = 1
+) -> str:
     """Return a rectangle with a tooltip."""
     inner = f"<title>{escape(tip)}</title>" if tip else ""
     see_through = f' fill-opacity="{opacity:.2f}"' if opacity < 1 else ""
@@ -103,7 +105,12 @@ def bars(rows: Sequence[tuple[str, int, int]], *, label: str, width: float = 560
 
 
 def matrix(
-    rows: Sequence[str], columns: Sequence[str], counts: Sequence[Sequence[int]], *, label: str, width: float = 560
+    rows: Sequence[str],
+    columns: Sequence[str],
+    counts: Sequence[Sequence[int]],
+    *,
+    label: str,
+    width: float = 560,
 ) -> str:
     """Return a table of shaded cells with the names of its rows and columns."""
     name_width, head, height = 170.0, 104.0, 30.0
@@ -126,7 +133,9 @@ def matrix(
             if number:
                 parts.append(box(x + 1, y + 1, cell - 2, height - 2, "strong", tip, opacity=strength))
                 kind = "value on" if strength > 0.6 else "value"
-                parts.append(text(x + cell / 2, y + height / 2 + 4, f"{number:,}", anchor="middle", kind=kind))
+                parts.append(
+                    text(x + cell / 2, y + height / 2 + 4, f"{number:,}", anchor="middle", kind=kind)
+                )
     return drawing(width, head + len(rows) * height + 4, parts, label)
 
 
@@ -146,12 +155,25 @@ def mirrored(
         x = left + place * step
         span = f"{place / len(above):.2f}–{(place + 1) / len(above):.2f}"
         if high:
-            parts.append(box(x + 1, middle - high * scale, step - 2, high * scale, "strong", f"{span}: {high:,} dropped"))
+            parts.append(
+                box(
+                    x + 1,
+                    middle - high * scale,
+                    step - 2,
+                    high * scale,
+                    "strong",
+                    f"{span}: {high:,} dropped",
+                )
+            )
         if low:
-            parts.append(box(x + 1, middle + 1, step - 2, low * scale, "apart", f"{span}: {low:,} kept apart"))
+            parts.append(
+                box(x + 1, middle + 1, step - 2, low * scale, "apart", f"{span}: {low:,} kept apart")
+            )
     parts.append(line(left, middle + 0.5, width - left, middle + 0.5, "axis"))
     for tick in range(0, 11, 2):
-        parts.append(text(left + (width - 2 * left) * tick / 10, height - 6, f"{tick / 10:.1f}", anchor="middle"))
+        parts.append(
+            text(left + (width - 2 * left) * tick / 10, height - 6, f"{tick / 10:.1f}", anchor="middle")
+        )
     if border is not None:
         x = left + (width - 2 * left) * border
         parts.append(line(x, top - 8, x, height - bottom, "border"))

@@ -7,17 +7,20 @@ and applies the rules of `dedup.verify.rules`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dedup.config import VerifyConfig
+from dedup.kernels import gaps as kernels
 from dedup.records import ScoredPair
-from dedup.verify.align import align
+from dedup.verify.align import survey
+from dedup.verify.digest import is_digest
 from dedup.verify.cascade import decide_by_sets
 from dedup.verify.evidence import collect
-from dedup.verify.rules import decide
+from dedup.verify.rules import Verdict, days_between, decide, exchanged_facts, glance, keep_both, limits_of
 from dedup.verify.view import View, line_hashes
 
 __all__ = ["Overlap", "View", "decide_by_sets", "line_hashes", "relate"]
@@ -93,25 +96,40 @@ def relate(
     swapped = (b.n_tokens, b.key) < (a.n_tokens, a.key)
     if swapped:
         a, b = b, a
-    alignment = align(a, b)
-    evidence = collect(a, b, alignment, house, ocr=config.profile == "ocr")
-    verdict = decide(a, b, evidence, jaccard=overlap.jaccard, containment=overlap.containment, config=config)
-    fuller = verdict.fuller
-    only_a, only_b = evidence.sides
+    days = days_between(a, b)
+    if config.max_days is not None and days is not None and days > config.max_days:
+        return _scored(Verdict("related", None, f"related: {days:.0f} days apart"), overlap)
+    shown = survey(a, b, (a.house_marks(house), b.house_marks(house)))
+    counts = shown.counts
+    own, foreign = counts[kernels.OWN_A] - counts[kernels.OWN_B], 0
+    found: Verdict | tuple[str, str] | None = glance(a, b, shown, config)
+    exchanged = None
+    if found is None:
+        ocr = config.profile == "ocr"
+        evidence = collect(a, b, shown, limits_of(config.profile).hopeless(a, b), ocr=ocr)
+        found = decide(a, b, evidence, config)
+        only_a, only_b = evidence.sides
+        own = only_a.own - only_a.heads - only_b.own + only_b.heads
+        foreign = only_a.foreign + only_a.heads - only_b.foreign - only_b.heads
+        if ocr or evidence.replaced:
+            exchanged = exchanged_facts(a, b, evidence)
+    if not isinstance(found, Verdict):
+        verdict = keep_both(a, b, shown, found, exchanged, overlap.jaccard, overlap.containment)
+    elif found.fuller is not None and is_digest((a, b), shown, found.fuller):
+        verdict = Verdict("digest", None, "digest: holds the other whole among other items")
+    else:
+        verdict = found
     if swapped:
-        only_a, only_b = only_b, only_a
-        fuller = _OTHER[fuller]
-    total = a.n_tokens + b.n_tokens
+        verdict = verdict._replace(fuller=_OTHER[verdict.fuller])
+        own, foreign = -own, -foreign
+    ratio = round(2 * shown.matched / max(1, a.n_tokens + b.n_tokens), 4)
+    return _scored(verdict, overlap, ratio, {"extra": own, "foreign": foreign, "windowed": int(shown.windowed)})
+
+
+def _scored(
+    verdict: Verdict, overlap: Overlap, ratio: float | None = None, features: Mapping[str, float] | None = None
+) -> ScoredPair:
+    jaccard, containment = round(overlap.jaccard, 4), round(overlap.containment, 4)
     return ScoredPair(
-        verdict.relation,
-        round(overlap.jaccard, 4),
-        round(overlap.containment, 4),
-        round(2 * evidence.matched / total, 4) if total else None,
-        verdict.reason,
-        fuller,
-        {
-            "extra": only_a.own - only_b.own,
-            "foreign": only_a.foreign - only_b.foreign,
-            "windowed": int(evidence.windowed),
-        },
+        verdict.relation, jaccard, containment, ratio, verdict.reason, verdict.fuller, features or {}
     )

@@ -6,8 +6,10 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from rapidfuzz.distance import LCSseq
 
+from dedup.kernels import gaps as kernels
 from dedup.verify.view import View
 
 # Up to here the alignment is exact and takes milliseconds; beyond it goes in windows between anchors.
@@ -16,58 +18,84 @@ WINDOW_TOKENS = 20_000
 ANCHOR_TOKENS = 5
 # Windows that hold more than this many token pairs have no anchor worth the name: they count as different.
 _LARGEST_WINDOW = 100_000_000
-# Equal runs up to here between much longer gaps are chance ("of the"), not a match.
-_CHANCE_RUN = 3
 
 Block = tuple[int, int, int]  # first token in a, first token in b, length
 Gap = tuple[int, int, int, int]  # a[i1:i2] stands where b[j1:j2] does
 
 
 @dataclass(frozen=True, slots=True)
-class Alignment:
-    """Equal runs in order, the gaps between them, and whether it was done in windows."""
+class Survey:
+    """An alignment and what it shows at a glance.
 
-    blocks: list[Block]
-    gaps: list[Gap]
+    Attributes
+    ----------
+    gaps : numpy.ndarray of int32, shape (n_gaps, 4)
+        ``a[i1:i2]`` stands where ``b[j1:j2]`` does.
+    marks : tuple of bytes
+        One per token of a and of b: `dedup.kernels.gaps` names them.
+    counts : list of int
+        Places are named in `dedup.kernels.gaps`.
+    windowed : bool
+        Too long to be aligned in one piece.
+    """
+
+    gaps: NDArray[np.int32]
+    marks: tuple[bytes, bytes]
+    counts: list[int]
     windowed: bool
 
     @property
     def matched(self) -> int:
         """Tokens matched in order."""
-        return sum(block[2] for block in self.blocks)
+        return self.counts[kernels.COMMON]
 
 
-def align(a: View, b: View) -> Alignment:
-    """Align two documents by their longest common subsequence of tokens.
+def survey(a: View, b: View, houses: tuple[NDArray[np.uint8] | None, ...] = (None, None)) -> Survey:
+    """Align two documents by their longest common subsequence of tokens and weigh the gaps.
+
+    Parameters
+    ----------
+    a, b : View
+        The two documents.
+    houses : tuple of numpy.ndarray of uint8, optional
+        Marks of a and of b with `HOUSE` where a token stands in a house line.
 
     Examples
     --------
-    >>> a = View(b"the toll rose to 12", bytes(5))
-    >>> b = View(b"the toll rose to 14", bytes(5))
-    >>> align(a, b).gaps
-    [(4, 5, 4, 5)]
+    >>> a = View(b"the toll rose to 12", bytes([6, 0, 0, 0, 1]))
+    >>> b = View(b"the toll rose to 14", bytes([6, 0, 0, 0, 1]))
+    >>> survey(a, b).gaps.tolist()
+    [[4, 5, 4, 5]]
     """
-    code_a, code_b = a.code, b.code
-    windowed = max(len(code_a), len(code_b)) > WINDOW_TOKENS
-    blocks = _align_in_windows(code_a, code_b) if windowed else _matching_blocks(code_a, code_b)
-    if not _same_hashes(a, b, blocks):
-        code_a, code_b = _exact_codes(a, b)
-        blocks = _align_in_windows(code_a, code_b) if windowed else _matching_blocks(code_a, code_b)
-    blocks = _without_chance_runs(blocks, len(code_a), len(code_b))
-    return Alignment(blocks, _gaps(blocks, len(code_a), len(code_b)), windowed)
+    windowed = max(a.n_tokens, b.n_tokens) > WINDOW_TOKENS
+    blocks, gaps = _find_gaps(a, b, a.code, b.code, windowed)
+    if gaps is None:
+        blocks, gaps = _find_gaps(a, b, *_exact_codes(a, b), windowed)
+    marks_a = np.zeros(a.n_tokens, np.uint8) if houses[0] is None else houses[0].copy()
+    marks_b = np.zeros(b.n_tokens, np.uint8) if houses[1] is None else houses[1].copy()
+    counts = np.zeros(kernels.N_COUNTS, np.int64)
+    if gaps is None:  # unreachable: exact codes differ where hashes do
+        raise AssertionError
+    kernels.weigh_gaps(  # type: ignore[no-untyped-call]
+        blocks, gaps, a.hashes, a.folded, a.facts, a.kinds, a.capitals != "nothing", marks_a,
+        b.hashes, b.folded, b.facts, b.kinds, b.capitals != "nothing", marks_b, counts,
+    )  # fmt: skip
+    return Survey(gaps, (marks_a.tobytes(), marks_b.tobytes()), counts.tolist(), windowed)
+
+
+def _find_gaps(
+    a: View, b: View, code_a: str, code_b: str, windowed: bool
+) -> tuple[NDArray[np.int32], NDArray[np.int32] | None]:
+    """Align; return equal runs and gaps, None for the gaps if two tokens shared a code."""
+    runs = _align_in_windows(code_a, code_b) if windowed else _matching_blocks(code_a, code_b)
+    blocks = np.array(runs, np.int32).reshape(-1, 3)
+    gaps = np.empty((len(runs) + 1, 4), np.int32)
+    n_blocks, n_gaps = kernels.find_gaps(blocks, a.hashes, b.hashes, gaps)  # type: ignore[no-untyped-call]
+    return blocks[:n_blocks], gaps[:n_gaps] if n_blocks >= 0 else None
 
 
 def _matching_blocks(a: str, b: str) -> list[Block]:
     return [(m.a, m.b, m.size) for m in LCSseq.editops(a, b).as_matching_blocks() if m.size]
-
-
-def _same_hashes(a: View, b: View, blocks: list[Block]) -> bool:
-    """Tell whether every equal run is equal by the 64-bit hashes too."""
-    if not blocks:
-        return True
-    runs_a = np.concatenate([a.hashes[i : i + n] for i, _, n in blocks])
-    runs_b = np.concatenate([b.hashes[j : j + n] for _, j, n in blocks])
-    return bool(np.array_equal(runs_a, runs_b))
 
 
 def _exact_codes(a: View, b: View) -> tuple[str, str]:
@@ -139,29 +167,3 @@ def _found_once(code: str) -> dict[str, int]:
     for run in repeated:
         del first[run]
     return first
-
-
-def _without_chance_runs(blocks: list[Block], n_a: int, n_b: int) -> list[Block]:
-    """Drop short equal runs that lie between much longer gaps on either side."""
-    kept: list[Block] = []
-    end_a = end_b = 0
-    for at, (i, j, n) in enumerate(blocks):
-        if n <= _CHANCE_RUN:
-            next_a, next_b = (blocks[at + 1][0], blocks[at + 1][1]) if at + 1 < len(blocks) else (n_a, n_b)
-            left = max(i - end_a, j - end_b)
-            right = max(next_a - i - n, next_b - j - n)
-            if min(left, right) >= 3 * n:
-                continue
-        kept.append((i, j, n))
-        end_a, end_b = i + n, j + n
-    return kept
-
-
-def _gaps(blocks: list[Block], n_a: int, n_b: int) -> list[Gap]:
-    gaps: list[Gap] = []
-    end_a = end_b = 0
-    for i, j, n in [*blocks, (n_a, n_b, 0)]:
-        if i > end_a or j > end_b:
-            gaps.append((end_a, i, end_b, j))
-        end_a, end_b = i + n, j + n
-    return gaps

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import UTC, date, datetime
+
 from rapidfuzz.distance import Levenshtein
 
-from dedup.verify.facts import SCALES, fold, is_abbreviation, is_variant, may_vary, number_of, same_amount
+from dedup.flags import TOKEN_CAPITAL
+from dedup.kernels.gaps import MONTH, NUMBER, WEEKDAY
+from dedup.verify.amounts import without_same_values
+from dedup.verify.facts import (
+    MONTHS,
+    SCALES,
+    WEEKDAYS,
+    fold,
+    is_abbreviation,
+    is_variant,
+    may_vary,
+    number_of,
+    same_amount,
+)
 from dedup.verify.view import View
 
 # Under the ocr profile: two readings of one passage agree in this share of their letters.
@@ -21,6 +37,8 @@ def cancel(a: View, b: View, left: list[int], right: list[int]) -> tuple[list[in
     """Remove what both sides have in some form; return the rest and the number of misspelt words."""
     tokens_a, tokens_b = a.tokens, b.tokens
     if len(left) == 1 and len(right) == 1:
+        if not without_same_values(tokens_a, tokens_b, left, right)[0]:
+            return [], [], 0
         return _cancel_one(left, right, tokens_a[left[0]], tokens_b[right[0]])
     if min(len(left), len(right)) > REWORDED_TOKENS:
         return left, right, 0
@@ -30,7 +48,8 @@ def cancel(a: View, b: View, left: list[int], right: list[int]) -> tuple[list[in
     if "".join(words_a) == "".join(words_b):
         return [], [], 0
     left, right = _without_same_digits(left, right, words_a, words_b)
-    left, right = _without_same_forms(left, right, tokens_a, tokens_b)
+    left, right = without_same_values(tokens_a, tokens_b, left, right)
+    left, right = _without_same_day(a, b, left, right)
     if left and right and len(left) * len(right) <= VARIANT_PAIRS:
         return _without_variants(left, right, tokens_a, tokens_b)
     return left, right, 0
@@ -42,6 +61,50 @@ def _cancel_one(left: list[int], right: list[int], word: str, other: str) -> tup
     if may_vary(word, other) and (is_variant(word, other) or is_abbreviation(word, other)):
         return [], [], 1
     return left, right, 0
+
+
+def _without_same_day(a: View, b: View, left: list[int], right: list[int]) -> tuple[list[int], list[int]]:
+    """Remove a day that one side names by its weekday and the other by its date.
+
+    Where both texts are dated the two must agree; else they get the benefit of the doubt.
+    """
+    rest_a, date_a = _named_day(a, left)
+    rest_b, date_b = _named_day(b, right)
+    if not date_a or not date_b or (date_a[0] is None) == (date_b[0] is None):
+        return left, right
+    weekday = date_a[0] if date_a[0] is not None else date_b[0]
+    month, day = (date_b if date_a[0] is not None else date_a)[1:]
+    published = a.date if a.date is not None else b.date
+    if weekday is not None and published is not None and not _falls_on(published, month, day, weekday):
+        return left, right
+    return rest_a, rest_b
+
+
+def _named_day(view: View, places: list[int]) -> tuple[list[int], tuple[int | None, int, int] | None]:
+    """Find one weekday, or one month with a day; return the other places and (weekday, month, day)."""
+    weekdays = [p for p in places if view.facts[p] & WEEKDAY]
+    months = [p for p in places if view.facts[p] & MONTH and view.kinds[p] & TOKEN_CAPITAL]
+    if len(weekdays) == 1 and not months:
+        return [p for p in places if p != weekdays[0]], (WEEKDAYS[view.tokens[weekdays[0]]], 0, 0)
+    if len(months) != 1 or weekdays:
+        return places, None
+    month = months[0]
+    days = [p for p in places if abs(p - month) == 1 and view.facts[p] & NUMBER]
+    number = number_of(view.tokens[days[0]]) if len(days) == 1 else ""
+    if not number.isdecimal() or not 1 <= int(number) <= 31:
+        return places, None
+    taken = {month, days[0]}
+    return [p for p in places if p not in taken], (None, MONTHS[view.tokens[month]], int(number))
+
+
+def _falls_on(published: int, month: int, day: int, weekday: int) -> bool:
+    """Tell whether the date nearest to the day of publication falls on the weekday."""
+    today = datetime.fromtimestamp(published / 1e6, UTC).date()
+    dates = []
+    for year in (today.year - 1, today.year, today.year + 1):
+        with suppress(ValueError):
+            dates.append(date(year, month, day))
+    return bool(dates) and min(dates, key=lambda d: abs(d - today)).weekday() == weekday
 
 
 def _without_same_digits(
@@ -59,40 +122,27 @@ def _without_same_digits(
     )
 
 
-def _without_same_forms(
-    left: list[int], right: list[int], tokens_a: list[str], tokens_b: list[str]
-) -> tuple[list[int], list[int]]:
-    forms: dict[str, list[int]] = {}
-    for p in right:
-        forms.setdefault(fold(tokens_b[p]), []).append(p)
-    rest: list[int] = []
-    gone: set[int] = set()
-    for p in left:
-        places = forms.get(fold(tokens_a[p]))
-        if places:
-            gone.add(places.pop(0))
-        else:
-            rest.append(p)
-    return rest, [p for p in right if p not in gone]
-
-
 def _without_variants(
     left: list[int], right: list[int], tokens_a: list[str], tokens_b: list[str]
 ) -> tuple[list[int], list[int], int]:
+    # A variant has the same first letter; a digit may be one side's letter.
+    begun: dict[str, list[int]] = {}
+    for q in right:
+        letter = tokens_b[q][0]
+        begun.setdefault("0" if letter.isdigit() else letter, []).append(q)
     rest: list[int] = []
-    right = list(right)
-    variants = 0
+    gone: set[int] = set()
     for p in left:
         word = tokens_a[p]
-        for q in right:
+        places = right if word[0].isdigit() else [*begun.get(word[0], ()), *begun.get("0", ())]
+        for q in places:
             other = tokens_b[q]
-            if may_vary(word, other) and (is_variant(word, other) or is_abbreviation(word, other)):
-                right.remove(q)
-                variants += 1
+            if q not in gone and may_vary(word, other) and (is_variant(word, other) or is_abbreviation(word, other)):
+                gone.add(q)
                 break
         else:
             rest.append(p)
-    return rest, right, variants
+    return (rest, [q for q in right if q not in gone], len(gone)) if gone else (left, right, 0)
 
 
 def same_reading(a: View, b: View, left: list[int], right: list[int]) -> bool:

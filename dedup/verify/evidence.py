@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
-from dedup.flags import TOKEN_CAPITAL
-from dedup.verify.align import Alignment, Gap
-from dedup.verify.edges import Edges, Places, find_edges, house_places, without_dateline, without_frames
+from dedup.flags import TOKEN_CAPITAL, TOKEN_NUMBER
+from dedup.kernels import gaps as marks
+from dedup.verify.align import Survey
 from dedup.verify.equate import cancel, same_amounts, same_reading
 from dedup.verify.facts import CORRECTION_WORDS, exchanges_days, number_of
 from dedup.verify.names import beside_shared, is_date_stamp, is_list_number, is_name
 from dedup.verify.stages import count_bodies, exchanged_stage
 from dedup.verify.view import View
 
-# A passage unmatched in place counts as moved when runs of so many tokens stand in the other text.
-MOVED_RUN = 5
 # A gap up to here is a rewording in place, and facts on its two sides were exchanged for each other;
 # beyond it one passage stands where another did, and nothing follows from their facts.
 REWORDED = 20
 # The lead says what happened: so many tokens from the top.
 LEAD_TOKENS = 80
-# A text that has less than this share of the other's length can't hold it: what the other has of its own
-# needs no closer look.
-HOLDING_SHARE = 0.6
-# With more exchanged facts than this in a hundred tokens a pair is a form filled in anew, whatever follows.
-HOPELESS = 4
+# A passage this long objects by its length alone: its facts add nothing.
+LONG_PASSAGE = 60
+# A passage of so many tokens with hardly a small letter is a headline or a contact, not prose.
+HEAD_TOKENS = 6
+HEAD_SMALL_LETTERS = 0.25
+# A name written in characters or a word of a script without capitals.
+NAME_TOKENS = 6
+_OWN = bytes((marks.OWN, marks.LACKED))
+_OWN_OR_FRAMED = bytes((marks.OWN, marks.LACKED, marks.FRAMED))
+_OWN_OR_CANCELLED = bytes((marks.OWN, marks.LACKED, marks.CANCELLED))
 
 
 @dataclass(slots=True)
@@ -42,6 +42,7 @@ class Side:
     names: int = 0  # names that the other text has nowhere
     added_names: int = 0  # first names, ranks and acronyms beside a name that both have
     foreign: int = 0  # tokens of furniture, datelines and house text
+    heads: int = 0  # own tokens in passages without small letters: headlines and contacts in the midst
     correction: bool = False  # announces a correction
 
 
@@ -61,11 +62,12 @@ class Evidence:
     variants: int = 0  # words that differ by a slip of the keys
     moved: list[int] = field(default_factory=lambda: [0, 0])  # tokens found elsewhere in the other text
     swaps: tuple[Counter[str], Counter[str]] = field(default_factory=lambda: (Counter(), Counter()))
+    replaced: str = ""  # a passage that another stands for again and again, where capitals name nothing
     bodies: Counter[str] = field(default_factory=Counter)
 
 
 def collect(
-    a: View, b: View, alignment: Alignment, house: NDArray[np.uint64], *, ocr: bool = False
+    a: View, b: View, survey: Survey, most: tuple[int, float, float], *, ocr: bool = False
 ) -> Evidence:
     """Gather the evidence from an alignment.
 
@@ -73,36 +75,40 @@ def collect(
     ----------
     a, b : View
         The two documents.
-    alignment : Alignment
+    survey : Survey
         Theirs.
-    house : numpy.ndarray of uint64
-        Hashes of house lines, sorted.
+    most : tuple
+        The longest passage and the numbers of tokens of their own that a and b may have: beyond them the
+        rest of the evidence changes nothing.
     ocr : bool
         Forgive letters taken for others.
     """
-    evidence = Evidence((Side(), Side()), alignment.matched, len(alignment.blocks), alignment.windowed)
-    edges = find_edges(a, b, alignment)
-    houses = house_places(a, house), house_places(b, house)
-    held = b.n_tokens >= HOLDING_SHARE * a.n_tokens, a.n_tokens >= HOLDING_SHARE * b.n_tokens
-    hopeless = HOPELESS * min(a.n_tokens, b.n_tokens) / 100 + HOPELESS
-    for gap in alignment.gaps:
-        left = _unmoved(a.code, b.code, gap[0], gap[1]) if held[0] else list(range(gap[0], gap[1]))
-        right = _unmoved(b.code, a.code, gap[2], gap[3]) if held[1] else list(range(gap[2], gap[3]))
-        evidence.moved[0] += gap[1] - gap[0] - len(left)
-        evidence.moved[1] += gap[3] - gap[2] - len(right)
-        if houses[0]:
-            left = _without_house(left, houses[0], evidence.sides[0])
-        if houses[1]:
-            right = _without_house(right, houses[1], evidence.sides[1])
+    counts = survey.counts
+    evidence = Evidence((Side(), Side()), survey.matched, counts[marks.RUNS], survey.windowed)
+    evidence.moved = counts[marks.MOVED_A : marks.MOVED_B + 1]
+    evidence.sides[0].foreign, evidence.sides[1].foreign = counts[marks.FOREIGN_A : marks.FOREIGN_B + 1]
+    marks_a, marks_b = survey.marks
+    for i1, i2, j1, j2 in survey.gaps.tolist():
+        left, right = _chosen(marks_a, i1, i2, _OWN), _chosen(marks_b, j1, j2, _OWN)
+        if min(i1, j1) < LEAD_TOKENS:
+            headed = _chosen(marks_a, i1, i2, _OWN_OR_FRAMED), _chosen(marks_b, j1, j2, _OWN_OR_FRAMED)
+            # A headline that only one text has says nothing of the other's stage.
+            if left or right or all(headed):
+                _compare_stages(a, b, *headed, evidence)
         if left and right:
-            if ocr and same_reading(a, b, left, right):
+            if ocr and same_reading(
+                a, b, _chosen(marks_a, i1, i2, _OWN_OR_CANCELLED), _chosen(marks_b, j1, j2, _OWN_OR_CANCELLED)
+            ):
                 continue
             left, right, variants = cancel(a, b, left, right)
             evidence.variants += variants
         if left or right:
-            _judge((a, b), gap, (left, right), edges, evidence)
-            if evidence.exchanges > hopeless:
+            _count_facts(a, b, left, right, evidence, survey.marks)
+            if not ocr and all(
+                side.longest > most[0] or side.own > own for side, own in zip(evidence.sides, most[1:], strict=True)
+            ):
                 break
+    evidence.replaced = _replaced(a, b, survey)
     only_a, only_b = evidence.swaps[0] - evidence.swaps[1], evidence.swaps[1] - evidence.swaps[0]
     evidence.numbers = list(zip(only_a.elements(), only_b.elements(), strict=False))
     if not evidence.stage:
@@ -110,45 +116,27 @@ def collect(
     return evidence
 
 
-def _unmoved(code: str, whole: str, start: int, end: int) -> list[int]:
-    """Return the places in a gap that no run of the other text, `whole`, covers."""
-    places: list[int] = []
-    at = start
-    last = end - MOVED_RUN
-    while at <= last:
-        if code[at : at + MOVED_RUN] in whole:
-            stop = at + MOVED_RUN
-            while stop < end and code[stop - MOVED_RUN + 1 : stop + 1] in whole:
-                stop += 1
-            at = stop
-        else:
-            places.append(at)
-            at += 1
-    places.extend(range(at, end))
-    return places
+def _replaced(a: View, b: View, survey: Survey) -> str:
+    """Find what one text calls otherwise again and again; only where capitals don't tell names."""
+    if "names" in (a.capitals, b.capitals) or "nouns" in (a.capitals, b.capitals):
+        return ""
+    seen: set[tuple[str, str]] = set()
+    for i1, i2, j1, j2 in survey.gaps.tolist():
+        if 0 < i2 - i1 <= NAME_TOKENS and 0 < j2 - j1 <= NAME_TOKENS:
+            pair = " ".join(a.tokens[i1:i2]), " ".join(b.tokens[j1:j2])
+            if pair in seen:
+                return f"{pair[0]} against {pair[1]}"
+            seen.add(pair)
+    return ""
 
 
-def _without_house(places: list[int], house: frozenset[int], side: Side) -> list[int]:
-    rest = [p for p in places if p not in house]
-    side.foreign += len(places) - len(rest)
-    return rest
-
-
-def _judge(pair: tuple[View, View], gap: Gap, places: Places, edges: Edges, evidence: Evidence) -> None:
-    """Take furniture off what is left of a gap, then count its stages and facts."""
-    a, b = pair
-    left, right = places
-    if min(gap[0], gap[2]) < LEAD_TOKENS:
-        left = without_dateline(a, left, evidence.sides[0])
-        right = without_dateline(b, right, evidence.sides[1])
-        if len(left) <= REWORDED and len(right) <= REWORDED:
-            _compare_stages(a, b, left, right, evidence)
-    left, right = without_frames(pair, edges, gap, (left, right), evidence.sides)
-    if left or right:
-        _count_facts(a, b, left, right, evidence)
+def _chosen(marked: bytes, start: int, end: int, wanted: bytes) -> list[int]:
+    return [p for p in range(start, end) if marked[p] in wanted]
 
 
 def _compare_stages(a: View, b: View, left: list[int], right: list[int], evidence: Evidence) -> None:
+    if len(left) > REWORDED or len(right) > REWORDED:
+        return
     tokens_a, tokens_b = a.tokens, b.tokens
     if left and right and not evidence.stage:
         evidence.stage = exchanged_stage([tokens_a[p] for p in left], [tokens_b[p] for p in right])
@@ -160,10 +148,12 @@ def _compare_stages(a: View, b: View, left: list[int], right: list[int], evidenc
     )
 
 
-def _count_facts(a: View, b: View, left: list[int], right: list[int], evidence: Evidence) -> None:
+def _count_facts(
+    a: View, b: View, left: list[int], right: list[int], evidence: Evidence, marked: tuple[bytes, bytes]
+) -> None:
     side_a, side_b = evidence.sides
-    numbers_a, known_a, names_a = _own_facts(a, b, left, side_a)
-    numbers_b, known_b, names_b = _own_facts(b, a, right, side_b)
+    numbers_a, known_a, names_a = _own_facts(a, b, left, side_a, marked[0])
+    numbers_b, known_b, names_b = _own_facts(b, a, right, side_b, marked[1])
     if numbers_a and numbers_b:
         numbers_a, numbers_b = same_amounts(a, b, numbers_a, numbers_b)
     side_a.numbers += len(numbers_a)
@@ -190,7 +180,7 @@ def _count_facts(a: View, b: View, left: list[int], right: list[int], evidence: 
 
 
 def _own_facts(
-    view: View, other: View, places: list[int], side: Side
+    view: View, other: View, places: list[int], side: Side, marked: bytes
 ) -> tuple[list[int], list[int], list[int]]:
     """Return numbers the other lacks, numbers it has elsewhere, and names it lacks; count the tokens."""
     n = len(places)
@@ -202,16 +192,21 @@ def _own_facts(
     lacking: list[int] = []
     known: list[int] = []
     names: list[int] = []
-    tokens, classes, words = view.tokens, view.classes, other.words
+    if n > LONG_PASSAGE:
+        return lacking, known, names
+    classes, facts = view.classes, view.facts
+    if n >= HEAD_TOKENS and view.capitals != "nothing":
+        small = sum(1 for p in places if not classes[p] & (TOKEN_CAPITAL | TOKEN_NUMBER))
+        side.heads += n if small <= HEAD_SMALL_LETTERS * n else 0
     for p in places:
-        word = tokens[p]
-        number = number_of(word)
-        if number:
-            if not is_list_number(classes, p, number) and not is_date_stamp(view, p):
-                (known if number in other.numbers else lacking).append(p)
-        elif word not in words:
+        lacked = marked[p] == marks.LACKED
+        fact = int(facts[p])
+        if fact & marks.NUMBER:
+            if not is_list_number(classes, p, number_of(view.tokens[p])) and not is_date_stamp(view, p):
+                (lacking if lacked else known).append(p)
+        elif lacked:
             if classes[p] & TOKEN_CAPITAL and is_name(view, other, p):
                 names.append(p)
-            elif word in CORRECTION_WORDS:
+            elif fact & marks.CORRECTION:
                 side.correction = True
     return lacking, known, names

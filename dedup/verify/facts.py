@@ -147,7 +147,7 @@ def may_vary(a: str, b: str) -> bool:
 def is_variant(a: str, b: str) -> bool:
     """Tell whether two words are spellings of one: colour and color, a slip of the keys.
 
-    The first letter must agree (slips rarely touch it); short words never vary.
+    The first letter must agree (slips rarely touch it); short words and numbers never vary.
 
     Examples
     --------
@@ -155,6 +155,8 @@ def is_variant(a: str, b: str) -> bool:
     (True, True, False)
     """
     shorter = min(len(a), len(b))
+    if any(map(str.isdigit, a)) and any(map(str.isdigit, b)):
+        return False
     if shorter < _SLIP_LENGTH or (a[0] != b[0] and a[0].isalpha() and b[0].isalpha()):
         return False
     limit = 2 if shorter >= _TWO_SLIPS_LENGTH else 1

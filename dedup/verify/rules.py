@@ -8,11 +8,13 @@ apart by what the two share and by what was exchanged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from dedup.config import VerifyConfig
+from dedup.config import Profile, VerifyConfig
 from dedup.records import Relation
+from dedup.kernels import gaps as kernels
+from dedup.verify.align import Survey
 from dedup.verify.evidence import Evidence
 from dedup.verify.view import View
 
@@ -32,8 +34,12 @@ class Limits:
     # … and one name: an office put in its own town, a capital that is no name.
     tokens_per_name: float = 200.0
 
+    def hopeless(self, a: View, b: View) -> tuple[int, float, float]:
+        """Return the longest passage and the largest numbers of own tokens that a and b may have."""
+        return self.passage, self.reworded * a.n_tokens, self.reworded * b.n_tokens
 
-_LIMITS = {
+
+_LIMITS: dict[Profile, Limits] = {
     "news": Limits(),
     "ocr": Limits(),
     # Nothing but typing: no clause, no fact.
@@ -45,6 +51,9 @@ SHORT_REWORDED = 0.15
 # A short notice that returns days later in other words is the notice of another day.
 NOTICE_TOKENS = 100
 NOTICE_DAYS = 3
+# What returns after months in other words is about the next event.
+DISTANT_DAYS = 60
+DISTANT_REWORDED = 0.03
 # Texts are "near" when neither has more than this share of its own beyond the other.
 NEAR_SHARE = 0.1
 # Under this share of the shorter text in order, they share passages at most …
@@ -54,8 +63,21 @@ RELATED_CONTAINMENT = 0.1
 # More exchanged facts than one in so many tokens: a form filled in anew.
 TOKENS_PER_EXCHANGE = 100
 NOUN_WEIGHT = 0.25
-# One article in two cuts: this share of the shorter one is in the other.
+# One article in two cuts: this share of the shorter one is in the other if what it has of its own is one
+# passage for the most part (a local paragraph); what two writers made of one statement lies scattered.
 STORY_SHARE = 0.5
+SIBLING_SHARE = 0.62
+ONE_PASSAGE = 0.6
+# A later take holds this share of the earlier one, with a few other numbers, and adds passages to it.
+UPDATE_HOLDS = 0.82
+UPDATE_NUMBERS = 6
+UPDATE_ADDS = 0.2
+UPDATE_PASSAGE = 12
+
+
+def limits_of(profile: Profile) -> Limits:
+    """Return the limits of a profile."""
+    return _LIMITS[profile]
 
 
 class Verdict(NamedTuple):
@@ -66,22 +88,61 @@ class Verdict(NamedTuple):
     reason: str
 
 
+def days_between(a: View, b: View) -> float | None:
+    """Return how many days lie between two texts, None where a date is missing."""
+    return abs(a.date - b.date) / _DAY_US if a.date is not None and b.date is not None else None
+
+
+def glance(a: View, b: View, survey: Survey, config: VerifyConfig) -> tuple[str, str] | None:
+    """Say why neither text may be dropped, if the alignment alone shows it; None if a closer look is due.
+
+    Only what no discount can undo counts here: passages and facts in the
+    midst of both texts, so that most pairs need no closer look.
+    """
+    counts = survey.counts
+    if config.profile != "ocr" and counts[kernels.CERTAIN]:
+        number, other = a.tokens[counts[kernels.CERTAIN_A]], b.tokens[counts[kernels.CERTAIN_B]]
+        objection = f"number {number} against {other}"
+        return objection, objection
+    limits = _LIMITS[config.profile]
+    if config.profile == "ocr":
+        # A scanner may have misread anything that stands against something.
+        limits = replace(limits, reworded=1, tokens_per_number=0)
+    objections = _glance_at(a, counts, 0, limits), _glance_at(b, counts, 1, limits)
+    return objections if all(objections) else None
+
+
+def _glance_at(view: View, counts: list[int], side: int, limits: Limits) -> str:
+    own, longest = counts[kernels.LEAST_A + side], counts[kernels.LEAST_LONGEST_A + side]
+    numbers = counts[kernels.LEAST_NUMBERS_A + side]
+    if longest > limits.passage:
+        return f"a passage of {longest} tokens of its own"
+    if own > limits.reworded * view.n_tokens:
+        return f"{own} of {view.n_tokens} tokens of its own"
+    if numbers * limits.tokens_per_number > view.n_tokens:
+        return f"{numbers} numbers of its own"
+    return ""
+
+
 def decide(
-    a: View, b: View, evidence: Evidence, *, jaccard: float, containment: float, config: VerifyConfig
-) -> Verdict:
-    """Decide the relation of an aligned pair."""
+    a: View, b: View, evidence: Evidence, config: VerifyConfig
+) -> Verdict | tuple[str, str]:
+    """Return the verdict of a pair of which one may be dropped, else what speaks against dropping either."""
     views = (a, b)
-    days = abs(a.date - b.date) / _DAY_US if a.date is not None and b.date is not None else None
-    if config.max_days is not None and days is not None and days > config.max_days:
-        return Verdict("related", None, f"related: {days:.0f} days apart")
+    days = days_between(a, b)
     limits = _LIMITS[config.profile]
     objections = (
         _objection(views, evidence, 0, limits, days),
         _objection(views, evidence, 1, limits, days),
     )
-    if not all(objections):
-        return _drop(views, evidence, objections)
-    return _keep_both(views, evidence, objections, jaccard, containment)
+    return objections if all(objections) else _drop(views, evidence, objections)
+
+
+def exchanged_facts(a: View, b: View, evidence: Evidence) -> float:
+    """Return how many facts were exchanged in place."""
+    if evidence.replaced:
+        return float(a.n_tokens)
+    return len(evidence.numbers) + _name_weight((a, b)) * len(evidence.names) + evidence.days
 
 
 def _objection(
@@ -98,6 +159,8 @@ def _objection(
         return "number {} against {}".format(*evidence.numbers[0])
     if evidence.days:
         return "another day or month"
+    if evidence.replaced:
+        return f"{evidence.replaced}, each time"
     weight = _name_weight(views)
     names = weight * (len(evidence.names) + (own.names - len(evidence.names)) / 2)
     if own.numbers * limits.tokens_per_number + names * limits.tokens_per_name > n:
@@ -108,7 +171,11 @@ def _objection(
         return "a correction note"
     if n < SHORT_TOKENS and (own.own > SHORT_REWORDED * n or own.added_names):
         return f"{own.own} of only {n} tokens of its own"
-    reworded = own.own and evidence.sides[1 - side].own
+    other = evidence.sides[1 - side]
+    distant = days is not None and days > DISTANT_DAYS
+    if distant and min(own.own / n, other.own / views[1 - side].n_tokens) > DISTANT_REWORDED:
+        return f"reworded after {days:.0f} days"
+    reworded = own.own and other.own
     if reworded and n < NOTICE_TOKENS and days is not None and days > NOTICE_DAYS:
         return f"a notice of {n} tokens that returns after {days:.0f} days"
     return ""
@@ -137,28 +204,48 @@ def _drop(views: tuple[View, View], evidence: Evidence, objections: tuple[str, s
     )
 
 
-def _keep_both(
-    views: tuple[View, View],
-    evidence: Evidence,
+def keep_both(
+    a: View,
+    b: View,
+    survey: Survey,
     objections: tuple[str, str],
+    exchanged: float | None,
     jaccard: float,
     containment: float,
 ) -> Verdict:
-    shorter = 0 if views[0].n_tokens <= views[1].n_tokens else 1
-    n = views[shorter].n_tokens
-    side = evidence.sides[shorter]
+    """Tell what two texts have in common of which neither may be dropped."""
+    counts = survey.counts
+    shorter = 0 if a.n_tokens <= b.n_tokens else 1
+    n = max(1, min(a.n_tokens, b.n_tokens))
     objection = objections[shorter]
-    found = (evidence.matched + evidence.moved[shorter]) / max(1, n)
-    exchanged = len(evidence.numbers) + _name_weight(views) * len(evidence.names) + evidence.days
-    if evidence.matched < PASSAGES_SHARE * n and jaccard < 0.1:
+    found = (survey.matched + counts[kernels.MOVED_A + shorter]) / n
+    names = _name_weight((a, b)) * counts[kernels.NAMES_SWAPPED]
+    if exchanged is None:
+        exchanged = counts[kernels.NUMBERS_SWAPPED] + names
+    if survey.matched < PASSAGES_SHARE * n and jaccard < 0.1:
         if containment < RELATED_CONTAINMENT:
             return Verdict("unrelated", None, "unrelated: little in common")
         return Verdict("related", None, "related: shared passages only")
-    if exchanged * TOKENS_PER_EXCHANGE > n:
+    own, longest = counts[kernels.OWN_A + shorter], counts[kernels.LONGEST_A + shorter]
+    if exchanged * TOKENS_PER_EXCHANGE > n and not (names < 1 and _is_update(a, b, counts, found)):
         return Verdict("template", None, f"template: {exchanged:.0f} facts exchanged in place; {objection}")
-    if found < STORY_SHARE:
+    if found < (STORY_SHARE if longest >= ONE_PASSAGE * own else SIBLING_SHARE):
         share = round(100 * found)
         return Verdict("related", None, f"related: {share} % of the shorter text shared; {objection}")
-    compact = side.longest + side.second >= 0.7 * side.own and not exchanged
-    relation: Relation = "partial" if compact and side.longest > 15 else "revised"
+    compact = longest + counts[kernels.SECOND_A + shorter] >= 0.7 * own and not exchanged
+    relation: Relation = "partial" if compact and longest > 15 else "revised"
     return Verdict(relation, None, f"{relation}: {objection}")
+
+
+def _is_update(a: View, b: View, counts: list[int], found: float) -> bool:
+    """Tell whether the longer text is a later take: it has nearly all of the shorter, and passages of its own."""
+    days = days_between(a, b)
+    longer = 1 if a.n_tokens <= b.n_tokens else 0
+    n_longer = max(a.n_tokens, b.n_tokens)
+    return (
+        found >= UPDATE_HOLDS
+        and counts[kernels.NUMBERS_SWAPPED] <= UPDATE_NUMBERS
+        and counts[kernels.OWN_A + longer] >= UPDATE_ADDS * n_longer
+        and counts[kernels.LONGEST_A + longer] >= UPDATE_PASSAGE
+        and (days is None or days <= NOTICE_DAYS)
+    )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 # Who acted. "Committee approves" becoming "Senate approves" is next week's news.
-_BODIES = frozenset(
+BODIES = frozenset(
     {"committee", "subcommittee", "ausschuss", "comite", "commission", "comision", "commissione"}
 )
 # What was done, by stage. Two stages of one line in one place exclude each other.
@@ -31,7 +31,7 @@ _LINES: tuple[dict[str, str], ...] = (
 )
 # A body named in so many words: "Health, Education, Labor and Pensions Committee".
 BODY_WORDS = 8
-_STAGES = {
+STAGES = {
     word: (n, stage)
     for n, line in enumerate(_LINES)
     for stage, words in line.items()
@@ -53,8 +53,8 @@ def exchanged_stage(a: Iterable[str], b: Iterable[str]) -> str:
     ('introduced / passed', '')
     """
     only_a, only_b = set(a), set(b)
-    stages_a = {_STAGES[word] for word in only_a if word in _STAGES}
-    stages_b = {_STAGES[word] for word in only_b if word in _STAGES}
+    stages_a = {STAGES[word] for word in only_a if word in STAGES}
+    stages_b = {STAGES[word] for word in only_b if word in STAGES}
     for line, stage in sorted(stages_a - stages_b):
         for other_line, other in sorted(stages_b - stages_a):
             if line == other_line:
@@ -76,5 +76,7 @@ def count_bodies(a: list[str], b: list[str], bodies: Counter[str]) -> None:
         return
     for words, step in ((a, 1), (b, -1)):
         for word in words:
-            if word in _BODIES:
-                bodies[word] += step
+            # "the committee's" may have lost its apostrophe.
+            body = word if word in BODIES else word.removesuffix("s")
+            if body in BODIES:
+                bodies[body] += step

@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup.flags import TOKEN_CAPITAL, TOKEN_LINE_START, TOKEN_NUMBER, TOKEN_SENTENCE_START, TOKEN_UNSPACED
-from dedup.kernels.sketches import hash_tokens
-from dedup.verify.facts import DIGITS, NOUN_CAPITAL_WORDS, number_of
+from dedup.kernels.gaps import HOUSE, NOUNS, name_facts
+from dedup.verify.lexicon import special_words
 
 # A token's stand-in character: a code point past the surrogates, up to the end of Unicode.
 _FIRST_POINT = 0xE000
 _N_POINTS = np.uint64(0x110000 - _FIRST_POINT)
 _LINE_PRIME = np.uint64(0x9E3779B97F4A7C15)
-_CAPITAL_BITS = TOKEN_CAPITAL | TOKEN_SENTENCE_START
 # Above this share of capitals inside sentences a text is set in capitals or in headline style.
 _ALL_CAPITALS = 0.85
 
@@ -29,8 +28,6 @@ class View:
         UTF-8 tokens joined by single spaces.
     classes : bytes
         One byte per token, bits ``TOKEN_*`` of `dedup.schema`.
-    hashes : numpy.ndarray of uint64, shape (n_tokens,), optional
-        `dedup.kernels.sketches.hash_tokens` of the key; made on first use when absent.
     title_tokens : sequence of str
         The title's key tokens, empty when there is no title.
     source : str, optional
@@ -40,13 +37,13 @@ class View:
     Examples
     --------
     >>> view = View(b"toll rises to 12", bytes([6, 0, 0, 1]))
-    >>> view.tokens, sorted(view.numbers)
-    (['toll', 'rises', 'to', '12'], ['12'])
+    >>> view.tokens
+    ['toll', 'rises', 'to', '12']
     """
 
     __slots__ = (
-        "_capitals", "_code", "_hashes", "_numbers", "_tokens", "_words",
-        "classes", "date", "key", "n_tokens", "source", "title_tokens",
+        "_capitals", "_code", "_house", "_tokens", "classes", "date", "facts", "folded", "hashes", "key", "kinds",
+        "n_tokens", "source", "title_tokens",
     )  # fmt: skip
 
     def __init__(
@@ -54,23 +51,30 @@ class View:
         key: bytes,
         classes: bytes,
         *,
-        hashes: NDArray[np.uint64] | None = None,
         title_tokens: Sequence[str] = (),
         source: str | None = None,
         date: int | None = None,
     ) -> None:
+        n_tokens = len(classes)
         self.key = key
         self.classes = classes
-        self.n_tokens = len(classes)
+        self.n_tokens = n_tokens
         self.title_tokens = title_tokens
         self.source = source
         self.date = date
-        self._hashes = hashes
+        self.kinds: NDArray[np.uint8] = np.frombuffer(classes, np.uint8)
+        # One hash per token, the same for the forms of a number (`folded`), and bits of what it means.
+        self.hashes = np.empty(n_tokens, np.uint64)
+        self.folded = np.empty(n_tokens, np.uint64)
+        self.facts = np.empty(n_tokens, np.uint16)
+        # A jitted kernel has no types for mypy.
+        name_facts(  # type: ignore[no-untyped-call]
+            np.frombuffer(key, np.uint8), self.kinds, *special_words(), self.hashes, self.folded, self.facts
+        )
         self._tokens: list[str] | None = None
-        self._words: frozenset[str] | None = None
-        self._numbers: frozenset[str] | None = None
         self._code: str | None = None
         self._capitals: str | None = None
+        self._house: tuple[NDArray[np.uint64], NDArray[np.uint8] | None] | None = None
 
     @property
     def tokens(self) -> list[str]:
@@ -78,31 +82,6 @@ class View:
         if self._tokens is None:
             self._tokens = self.key.decode().split(" ") if self.key else []
         return self._tokens
-
-    @property
-    def hashes(self) -> NDArray[np.uint64]:
-        """One 64-bit hash per token."""
-        if self._hashes is None:
-            self._hashes = np.empty(self.n_tokens, np.uint64)
-            # A jitted kernel has no types for mypy.
-            hash_tokens(np.frombuffer(self.key, np.uint8), 0, len(self.key), self._hashes)  # type: ignore[no-untyped-call]
-        return self._hashes
-
-    @property
-    def words(self) -> frozenset[str]:
-        """The distinct tokens."""
-        if self._words is None:
-            self._words = frozenset(self.tokens)
-        return self._words
-
-    @property
-    def numbers(self) -> frozenset[str]:
-        """The distinct numbers in digits, number words included."""
-        if self._numbers is None:
-            words = self.words
-            written = {self.tokens[p] for p, k in enumerate(self.classes) if k & TOKEN_NUMBER}
-            self._numbers = frozenset(map(number_of, written | (words & DIGITS.keys())))
-        return self._numbers
 
     @property
     def code(self) -> str:
@@ -126,14 +105,32 @@ class View:
             self._capitals = self._judge_capitals()
         return self._capitals
 
+    def house_marks(self, house: NDArray[np.uint64]) -> NDArray[np.uint8] | None:
+        """Mark the tokens in house lines, None where there are none; `house` holds hashes of lines, sorted."""
+        if self._house is None or self._house[0] is not house:
+            self._house = house, self._mark_house(house)
+        return self._house[1]
+
+    def _mark_house(self, house: NDArray[np.uint64]) -> NDArray[np.uint8] | None:
+        if not len(house):
+            return None
+        hashes = line_hashes(self)
+        at = np.searchsorted(house, hashes)
+        known = (at < len(house)) & (house[np.minimum(at, len(house) - 1)] == hashes)
+        if not known.any():
+            return None
+        lengths = np.diff(np.append(line_starts(self), self.n_tokens))
+        return np.repeat(known, lengths).astype(np.uint8) * np.uint8(HOUSE)
+
     def _judge_capitals(self) -> str:
-        classes = np.frombuffer(self.classes, np.uint8)
+        classes = self.kinds
         inside = (classes & (TOKEN_SENTENCE_START | TOKEN_NUMBER | TOKEN_UNSPACED)) == 0
-        n_inside = int(inside.sum())
-        n_capital = int((inside & ((classes & TOKEN_CAPITAL) != 0)).sum())
+        n_inside = int(np.count_nonzero(inside))
+        n_capital = int(np.count_nonzero(inside & ((classes & TOKEN_CAPITAL) != 0)))
         if n_capital == 0 or n_capital > _ALL_CAPITALS * n_inside:
             return "nothing"
-        return "nouns" if len(NOUN_CAPITAL_WORDS & self.words) >= 3 else "names"
+        articles = self.hashes[(self.facts & NOUNS) != 0]
+        return "nouns" if len(articles) >= 3 and len(np.unique(articles)) >= 3 else "names"
 
 
 def line_hashes(view: View) -> NDArray[np.uint64]:

@@ -29,7 +29,7 @@
   const own = (text) => make("bdi", {}, String(text));
   const grouped = (number) => Number(number).toLocaleString("en");
   const percent = (number) => `${Math.round(number * 10) / 10} %`;
-  const hidden = (text) => make("span", { class: "hidden-text" }, text);
+  const hidden = (text) => make("span", { class: "hidden-text", dir: "ltr" }, text);
   const tag = (relation) =>
     make("span", { class: "tag" }, make("span", { class: `swatch part-${index.relations[relation]}` }), index.relations[relation]);
 
@@ -137,16 +137,13 @@
     make("span", { class: "score" }, `${Math.round(score)} %`), make("span", { class: "name", dir: "auto" }, title || "(no title)"),
     make("span", { class: "why" }, ...why)));
   const drawPairs = () => {
-    listPairs($("least"), index.borderline.map(([at, m]) => {
-      const view = details().views[at];
-      const pair = view.m[m];
-      const why = [index.relations[pair.q], " · ", own(pair.i), " dropped for ", own(rows[at].id)];
-      return pairItem(pairLink(at, m), pair.c, pair.t === 0 ? view.k.t : pair.t || view.k.t, why);
+    listPairs($("least"), index.borderline.map((pair) => {
+      const why = [index.relations[pair.q], " · ", own(pair.i), " dropped for ", own(rows[pair.a].id)];
+      return pairItem(`#pair-${pair.r}`, pair.c, pair.t || rows[pair.a].title, why);
     }));
     listPairs($("most"), index.misses.map((pair, at) =>
       pairItem(`#miss-${at + 1}`, pair.c, pair.a.t || pair.b.t, [index.relations[pair.q], " · ", own(pair.a.i), " and ", own(pair.b.i)])));
   };
-  const pairLink = (at, m) => `#pair-${details().views[at].m[m].r}`;
   let byRecord = null;
   const findPair = (record) => {
     if (!byRecord) {
@@ -158,11 +155,20 @@
 
   // One comparison. Codes as in diff.py.
   const SAME = 0, ONLY_A = 1, ONLY_B = 2, FOLDED = 3, FACT_A = 4, FACT_B = 5, REMOVED_A = 6, REMOVED_B = 7, CUT = 8;
+  // White space at the end and between paragraphs stays outside of the marks.
+  const marked = (name, kind, before, content) => {
+    const fragment = document.createDocumentFragment();
+    for (const part of content.split(/(\n+|\s+$)/)) {
+      if (part.trim()) fragment.append(make(name, { class: kind }, hidden(before), part, hidden("]")));
+      else fragment.append(part);
+    }
+    return fragment;
+  };
   const piece = (code, content) => {
     if (code === ONLY_A || code === FACT_A)
-      return make("del", { class: code === FACT_A ? "fact" : null }, hidden(code === FACT_A ? "[replaced in the other: " : "[only here: "), content, hidden("]"));
+      return marked("del", code === FACT_A ? "fact" : null, code === FACT_A ? "[replaced in the other: " : "[only here: ", content);
     if (code === ONLY_B || code === FACT_B)
-      return make("ins", { class: code === FACT_B ? "fact" : null }, hidden(code === FACT_B ? "[by: " : "[only in the other: "), content, hidden("]"));
+      return marked("ins", code === FACT_B ? "fact" : null, code === FACT_B ? "[by: " : "[only in the other: ", content);
     if (code === REMOVED_A || code === REMOVED_B)
       return make("s", { title: "removed by cleaning" }, hidden("[removed by cleaning: "), content, "\n", hidden("]"));
     if (code === FOLDED) return make("span", { class: "fold" }, `${grouped(content)} equal words`);
@@ -201,9 +207,9 @@
     const show = () => {
       const button = make("button", { type: "button", on: () => { beside = !beside; redrawComparisons(); } }, beside ? "In one column" : "Side by side");
       holder.replaceChildren(
-        make("div", { class: "key" }, make("span", {}, make("del", {}, "only in "), make("del", {}, own(names[0]))), make("span", {}, make("ins", {}, "only in "), make("ins", {}, own(names[1]))),
-          diff.some((value, at) => at % 2 === 0 && value === FACT_A) ? make("span", {}, make("del", { class: "fact" }, "replaced fact")) : null,
-          diff.some((value, at) => at % 2 === 0 && (value === REMOVED_A || value === REMOVED_B)) ? make("span", {}, make("s", {}, "removed by cleaning")) : null,
+        make("div", { class: "key" }, make("del", {}, "only in ", own(names[0])), make("ins", {}, "only in ", own(names[1])),
+          diff.some((value, at) => at % 2 === 0 && value === FACT_A) ? make("del", { class: "fact" }, "replaced fact") : null,
+          diff.some((value, at) => at % 2 === 0 && (value === REMOVED_A || value === REMOVED_B)) ? make("s", {}, "removed by cleaning") : null,
           button),
         beside ? sideBySide(diff, names) : inline(diff));
     };
@@ -237,7 +243,7 @@
     id: ["Smallest id", (v) => String(v)],
   };
   const because = (view) => {
-    const list = view.p || [];
+    const list = view.p ? details().orders[view.p[0]].map((name, at) => [name, view.p[at + 1]]) : [];
     const box = make("section", { class: "because" }, make("h2", {}, "Why this version is kept"));
     if (view.w) box.append(make("p", {}, "It was published before: archived records stay."));
     else if (!list.length) box.append(make("p", {}, "All versions have the same words; the order of preferences chose among them."));
@@ -258,8 +264,8 @@
     const title = pair.t === 0 ? view.k.t : pair.t;
     const node = make("article", { class: "member", id: `pair-${pair.r}` },
       make("h3", { dir: "auto" }, title || "(no title)"), meta(pair), scores(pair),
-      make("p", { class: "reason" }, pair.y !== undefined ? details().reasons[pair.y] : "",
-        " Witness: ", own(view.k.i), ". ", make("a", { href: `#pair-${pair.r}` }, "Link to this pair")));
+      make("p", { class: "reason" }, pair.y !== undefined ? `${details().reasons[pair.y]}. ` : "",
+        "Witness: ", own(view.k.i), ". ", make("a", { href: `#pair-${pair.r}` }, "Link to this pair")));
     if (pair.e) node.append(comparison(pair.e, [pair.i, view.k.i]));
     else node.append(make("p", { class: "note" }, "The texts are not in this file. To compare them: dedup explain."));
     return node;
@@ -355,4 +361,5 @@
   drawPairs();
   addEventListener("hashchange", route);
   route();
+  performance.mark("ready");
 })();

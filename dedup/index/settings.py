@@ -1,0 +1,102 @@
+"""What an index was made with: kept inside it, and held against what opens it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from dedup.config import CandidateConfig, ClusterConfig, Config, ReadConfig, SketchConfig, VerifyConfig
+from dedup.errors import IndexFailure
+from dedup.statistics import Statistics
+from dedup.stores import Store
+
+# Raise these when the same text gets another key or sketch, or the same pair another verdict.
+NORMALISER_VERSION = 1
+VERIFIER_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Configuration and statistics of an index, and whether it holds texts."""
+
+    config: Config
+    statistics: Statistics
+    with_texts: bool = True
+
+    @property
+    def sketch_fingerprint(self) -> str:
+        """Of normaliser and sketch: under another one, stored keys could not be compared."""
+        bands = asdict(self.config.candidates)
+        return _digest([NORMALISER_VERSION, asdict(self.config.sketch), bands["bands"], bands["rows"]])
+
+    @property
+    def verifier_fingerprint(self) -> str:
+        """Of rules, cut-offs and statistics that verdicts hang on."""
+        parts = (self.config.candidates, self.config.verify, self.config.cluster)
+        return _digest([VERIFIER_VERSION, *[asdict(part) for part in parts], self.statistics.fingerprint()])
+
+
+def create(store: Store, settings: Settings) -> None:
+    """Write settings into an empty store; inside `Store.writing`."""
+    store.set_meta("config", json.dumps(asdict(settings.config)))
+    store.set_meta("statistics", json.dumps(settings.statistics.to_dict()))
+    store.set_meta("with_texts", json.dumps(settings.with_texts))
+    store.set_meta("sketch_fingerprint", settings.sketch_fingerprint)
+
+
+def read(store: Store, config: Config | None) -> Settings | None:
+    """Return the settings of an index, None where there are none yet.
+
+    Verify and cluster cut-offs of `config` take the place of the stored ones:
+    each verdict records what it was made by.
+
+    Raises
+    ------
+    IndexFailure
+        If normaliser or sketch are not those that the index was made with.
+    """
+    stored = read_unchecked(store)
+    if stored is None:
+        return None
+    settings = Settings(config or stored.config, stored.statistics, stored.with_texts)
+    made_with = store.meta("sketch_fingerprint")
+    if made_with != settings.sketch_fingerprint:
+        raise IndexFailure(
+            f"index made by another normaliser or sketch: it has {made_with}, this program has"
+            f" {settings.sketch_fingerprint}",
+            where=store.shown,
+            remedy="make it anew with: dedup index rebuild, or open it with the settings it was made with",
+        )
+    return settings
+
+
+def read_unchecked(store: Store) -> Settings | None:
+    """Return the settings that an index was made with, whatever made it."""
+    stored = store.meta("config")
+    if stored is None:
+        return None
+    content = json.loads(store.meta("statistics") or "{}")
+    house = np.array([int(value, 16) for value in content["house"]], np.uint64)
+    statistics = Statistics(house, content["n_docs"], content["bands"], content["rows"])
+    return Settings(
+        _config(json.loads(stored)), statistics, bool(json.loads(store.meta("with_texts") or "true"))
+    )
+
+
+def _config(content: dict[str, Any]) -> Config:
+    lists = {name: tuple(value) for name, value in content["cluster"].items() if isinstance(value, list)}
+    return Config(
+        read=ReadConfig(**content["read"]),
+        sketch=SketchConfig(**content["sketch"]),
+        candidates=CandidateConfig(**content["candidates"]),
+        verify=VerifyConfig(**content["verify"]),
+        cluster=ClusterConfig(**content["cluster"] | lists),
+    )
+
+
+def _digest(values: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

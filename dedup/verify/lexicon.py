@@ -1,0 +1,67 @@
+"""Words with a meaning of their own, as tables that a kernel can look tokens up in."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup.kernels import gaps as bits
+from dedup.kernels.sketches import hash_tokens
+from dedup.verify.facts import (
+    CALENDAR,
+    CORRECTION_WORDS,
+    DIGITS,
+    MONTHS,
+    NOUN_CAPITAL_WORDS,
+    SCALES,
+    UNITS,
+    WEEKDAYS,
+    fold,
+)
+from dedup.verify.stages import BODIES, STAGES
+
+_MEANINGS = (
+    (DIGITS, bits.NUMBER | bits.PLAIN),
+    (SCALES, bits.SCALE),
+    (WEEKDAYS, bits.WEEKDAY),
+    (MONTHS, bits.MONTH),
+    (CALENDAR, bits.NO_NAME),
+    (UNITS, bits.NO_NAME),
+    (CORRECTION_WORDS, bits.CORRECTION),
+    (STAGES, bits.STAGE),
+    (BODIES, bits.BODY),
+    (NOUN_CAPITAL_WORDS, bits.NOUNS),
+    (("http", "https", "www"), bits.ADDRESS),
+)
+_SLOTS = 4096
+
+
+@cache
+def special_words() -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint16]]:
+    """Return a hash table of the words that mean something: their hashes, folded hashes and meanings."""
+    meanings: dict[str, int] = {}
+    for words, bit in _MEANINGS:
+        for word in words:
+            meanings[word] = meanings.get(word, 0) | bit
+    for word in ("percent", "pct", "prozent", "pourcent", "percentage"):
+        meanings.setdefault(word, 0)
+    words = list(meanings)
+    hashes, folds = _hash(words), _hash([fold(word) for word in words])
+    table = np.zeros(_SLOTS, np.uint64)
+    folded = np.zeros(_SLOTS, np.uint64)
+    facts = np.zeros(_SLOTS, np.uint16)
+    for value, form, word in zip(hashes.tolist(), folds.tolist(), words, strict=True):
+        slot = (value >> 32) & (_SLOTS - 1)
+        while table[slot]:
+            slot = (slot + 1) & (_SLOTS - 1)
+        table[slot], folded[slot], facts[slot] = value, form, meanings[word]
+    return table, folded, facts
+
+
+def _hash(words: list[str]) -> NDArray[np.uint64]:
+    hashes = np.empty(len(words), np.uint64)
+    key = " ".join(words).encode()
+    hash_tokens(np.frombuffer(key, np.uint8), 0, len(key), hashes)  # type: ignore[no-untyped-call]
+    return hashes

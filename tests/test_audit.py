@@ -1,0 +1,104 @@
+"""Audits: a candidate stage that misses pairs must show, and labels must fit `dedup evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dedup.audit import audit, label_pairs, truth_rows, wilson
+from dedup.config import CandidateConfig, Config
+from dedup.errors import UsageError
+from dedup.evaluate import load_truth
+from dedup.files import find_inputs
+from dedup.pipeline import resolve
+
+SAMPLES = str(Path(__file__).parent.parent / "samples" / "articles.jsonl")
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return audit(find_inputs([SAMPLES]), workers=1)
+
+
+def test_every_copy_in_the_samples_is_a_candidate(measured):
+    assert measured.to_find > 20
+    assert measured.recall == 1.0
+    assert measured.interval[0] > 0.9
+    assert measured.missed_drops == 0
+
+
+def test_the_whole_sample_is_compared_with_everything_once(measured):
+    n = measured.sampled
+    assert measured.compared == n * (n - 1) // 2
+
+
+def test_a_blind_candidate_stage_is_caught(monkeypatch):
+    find = resolve.find_candidates
+
+    def blind(*arguments, **settings):
+        found = find(*arguments, **settings)
+        return type(found)(found.pairs[::2], found.counters)
+
+    monkeypatch.setattr(resolve, "find_candidates", blind)
+    measured = audit(find_inputs([SAMPLES]), workers=1, config=Config(candidates=CandidateConfig()))
+    assert measured.recall is not None
+    assert measured.recall < 0.8
+    assert measured.missed_drops > 0
+
+
+def test_doubtful_drops_are_the_least_contained_first_and_misses_the_most(measured):
+    doubtful = [pair.containment for pair in measured.pairs if pair.kind == "doubtful drop"]
+    misses = [pair.containment for pair in measured.pairs if pair.kind == "near miss"]
+    assert doubtful == sorted(doubtful)
+    assert misses == sorted(misses, reverse=True)
+    assert {pair.relation for pair in measured.pairs if pair.kind == "near miss"}.isdisjoint(
+        {"near", "contained"}
+    )
+
+
+def test_false_drops_are_stated_only_once_there_are_labels(measured):
+    assert measured.false_drops() is None
+    answers = iter(["yes", "no", "unsure", *["yes"] * 100])
+    try:
+        label_pairs(measured.pairs, lambda *_: next(answers))
+        stated = measured.false_drops()
+        labelled = [pair for pair in measured.pairs if pair.kind == "random drop"]
+        assert stated["labelled"] == len(labelled)
+        assert stated["wrong"] == 0
+        assert [pair.label for pair in measured.pairs[:3]] == ["yes", "no", "debatable"]
+    finally:
+        for pair in measured.pairs:
+            pair.label = None
+
+
+def test_labels_make_a_truth_that_evaluate_takes(measured, tmp_path):
+    answers = iter(["yes", "no", "unsure", None])
+    try:
+        assert label_pairs(measured.pairs, lambda *_: next(answers)) == 3
+        path = tmp_path / "truth.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in truth_rows(measured.pairs)))
+        assert [pair.label for pair in load_truth(path).pairs] == ["yes", "no", "debatable"]
+    finally:
+        for pair in measured.pairs:
+            pair.label = None
+
+
+def test_without_copies_recall_is_not_claimed(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"id": 1, "text": "One text alone about the harbour and its cranes."}\n')
+    measured = audit(find_inputs([str(path)]), workers=1)
+    assert measured.recall is None
+    assert measured.interval == (0.0, 1.0)
+
+
+def test_intervals_are_those_of_wilson():
+    assert wilson(0, 0) == (0.0, 1.0)
+    assert wilson(10, 10) == (0.7225, 1.0)
+    assert wilson(0, 10) == (0.0, 0.2775)
+
+
+def test_an_empty_sample_is_refused():
+    with pytest.raises(UsageError, match="--sample 0"):
+        audit(find_inputs([SAMPLES]), sample=0)
