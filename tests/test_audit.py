@@ -34,6 +34,18 @@ def test_the_whole_sample_is_compared_with_everything_once(measured):
     assert measured.compared == n * (n - 1) // 2
 
 
+def test_several_inputs_measure_the_same_as_one(measured, tmp_path):
+    lines = Path(SAMPLES).read_text("utf-8").splitlines(keepends=True)
+    for part in range(3):
+        (tmp_path / f"{part}.jsonl").write_text("".join(lines[part::3]), "utf-8")
+    apart = audit(find_inputs([str(tmp_path)]), workers=1)
+    for name in ("documents", "sampled", "compared", "to_find", "found", "missed_drops", "drops"):
+        assert getattr(apart, name) == getattr(measured, name), name
+    assert {(pair.a.id, pair.b.id) for pair in apart.pairs} == {
+        (pair.a.id, pair.b.id) for pair in measured.pairs
+    }
+
+
 def test_a_blind_candidate_stage_is_caught(monkeypatch):
     find = resolve.find_candidates
 

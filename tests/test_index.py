@@ -191,13 +191,13 @@ def test_a_preferred_source_supersedes(index_url):
 
 def test_siblings_of_a_template_are_kept_and_named(index_url):
     def notice(number, identifier):
-        return {
-            "id": identifier,
-            "text": f"Road works will close the bridge at Marlow on {number} May from nine to five, the county said. "
-            f"Drivers are asked to use the road through Dunmere, where {number + 40} extra signs stand. Buses on "
-            f"route {number + 100} leave {number} minutes early. The works cost {number * 1000} crowns and end on "
-            f"{number + 2} May. Residents can ask the county office in Holmby for a pass until noon every day.",
-        }
+        text = (
+            f"Road works will close the bridge at Marlow on {number} May from nine to five, the county said. "
+            f"Drivers are asked to use the road through Dunmere, where {number + 40} extra signs stand. Buses "
+            f"on route {number + 100} leave {number} minutes early. The works cost {number * 1000} crowns and "
+            f"end on {number + 2} May. Residents can ask the county office for a pass until noon every day."
+        )
+        return {"id": identifier, "text": text}
 
     with Index.open(index_url, mode="w") as index:
         index.add(notice(3, "first"))
@@ -343,10 +343,11 @@ def test_a_flood_of_siblings_neither_hides_copies_nor_grows_the_work(tmp_path):
     def form(number):
         return {
             "id": number,
-            "text": "The office of the registrar confirms receipt of your form. It will be read within ten working "
-            f"days, and the answer will be sent to the address that was given. Reference {number * 7919} was filed "
-            f"on counter {number % 17} by clerk {number % 211}. Please keep this letter, and name the reference in "
-            "all letters and calls. The office is closed on holidays; the list of them hangs beside the door.",
+            "text": "The office of the registrar confirms receipt of your form. It will be read within ten "
+            "working days, and the answer will be sent to the address that was given. Reference "
+            f"{number * 7919} was filed on counter {number % 17} by clerk {number % 211}. Please keep this "
+            "letter, and name the reference in all letters and calls. The office is closed on holidays; the "
+            "list of them hangs beside the door.",
         }
 
     with Index.open(str(tmp_path / "i.db"), mode="w") as index:

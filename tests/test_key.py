@@ -7,7 +7,7 @@ import unicodedata
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dedup.flags import TOKEN_CAPITAL, TOKEN_LINE_START, TOKEN_NUMBER, TOKEN_SENTENCE_START, TOKEN_UPPER
@@ -85,6 +85,7 @@ def test_a_batch_gives_what_each_text_gives_alone(texts: list[str]) -> None:
         assert len(own) == len(key.split(" ")) if key else not own
 
 
+@example("\u0f77\u0e33")
 @given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=0x24FF), max_size=80))
 @settings(max_examples=200, deadline=None)
 def test_a_key_is_its_own_key(text: str) -> None:

@@ -74,7 +74,13 @@ def test_a_kept_text_is_cleaned_and_the_record_of_the_caller_is_not_touched():
     assert rows[0] == before
 
 
-BAD = [{"id": 1}, {"id": 1, "text": None}, {"id": 1, "text": 5}, {"id": 1, "text": ["a"]}, {"id": [1], "text": "a"}]
+BAD = [
+    {"id": 1},
+    {"id": 1, "text": None},
+    {"id": 1, "text": 5},
+    {"id": 1, "text": ["a"]},
+    {"id": [1], "text": "a"},
+]
 
 
 @pytest.mark.parametrize("bad", BAD, ids=str)
@@ -123,7 +129,9 @@ def test_no_field_for_the_text_is_refused_with_those_that_are():
 
 @pytest.mark.parametrize("absent", [None, "", float("nan")])
 def test_an_absent_id_is_named_by_content(absent):
-    first, second = dedup.deduplicate([{"id": absent, "text": STORM}, {"id": absent, "text": SCHOOL}]).decisions
+    first, second = dedup.deduplicate(
+        [{"id": absent, "text": STORM}, {"id": absent, "text": SCHOOL}]
+    ).decisions
     assert first.id == f"sha:{first.record}"
     assert second.flags == ()
 
@@ -164,7 +172,11 @@ def test_the_library_and_the_command_decide_alike(tmp_path):
     invoke("run", tmp_path / "in.jsonl", "--decisions", tmp_path / "d.jsonl", "--workers", "1")
     result = dedup.deduplicate(records)
     for decision, row in zip(result.decisions, read_rows(tmp_path / "d.jsonl"), strict=True):
-        assert (decision.id, decision.status, decision.kept_id) == (row["id"], row["status"], row.get("kept_id"))
+        assert (decision.id, decision.status, decision.kept_id) == (
+            row["id"],
+            row["status"],
+            row.get("kept_id"),
+        )
         assert (decision.jaccard, decision.record) == (row.get("jaccard"), row["record"])
 
 

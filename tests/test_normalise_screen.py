@@ -1,5 +1,7 @@
+# ruff: noqa: E501  (pieces of text in a table)
 """The screen may only pass over what the rules would leave alone: a batch says what the rules alone say."""
 
+import time
 import unicodedata
 
 import numpy as np
@@ -9,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_normalise_cleaning import BODY, CASES, PIECES
 from test_normalise_leading import DATELINES, PROSE, REST
+from test_normalise_time import HOSTILE
 
 from dedup.kernels import screen as kernels
 from dedup.normaliser import (
@@ -65,7 +68,9 @@ def test_screened_text_of_any_kind(text, title):
 
 
 @settings(max_examples=600, deadline=None)
-@given(data=st.data(), rule=st.sampled_from(sorted(FURNITURE)), sign=st.sampled_from(["", "» ", "- ", "[", "“", "©"]))
+@given(
+    data=st.data(), rule=st.sampled_from(sorted(FURNITURE)), sign=st.sampled_from(["", "» ", "- ", "[", "©"])
+)
 def test_screened_furniture(data, rule, sign):
     pattern = furniture.fill(data.draw(st.sampled_from(FURNITURE[rule])))
     line = sign + data.draw(st.from_regex(pattern, fullmatch=True))
@@ -103,9 +108,7 @@ def test_every_character_is_screened_alone_and_after_a_letter():
     points = [point for point in range(1, 0x2FA20) if not 0xD800 <= point < 0xE000]
     texts = [f"e{chr(point)}a" for point in points]
     masks = screening.screen_texts(pa.array(texts, pa.large_string()))
-    touching = (
-        kernels.MISDECODED | kernels.LINE_ENDS | kernels.DECOMPOSED | kernels.INVISIBLE | kernels.MARKUP | kernels.TIDY
-    )
+    touching = kernels.BY_ITSELF | kernels.MARKUP | kernels.RETURNS | kernels.TIDY
     for text, mask in zip(texts, masks.tolist(), strict=True):
         if not mask & touching:
             assert unicodedata.is_normalized("NFC", text)
@@ -148,3 +151,25 @@ def test_starts_know_groups_classes_and_alternatives():
     assert literal_starts("(?:x|y){2,}z", 3) == {"x", "y"}
     assert literal_starts("(.{2})z", 3) == {""}
     assert literal_starts(r"a(?:b$|\sc)?d", 3) == {"ab", "a", "ad"}
+
+
+@pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_megabyte_is_screened_in_a_moment(piece):
+    text = pa.array([piece * (1_000_000 // len(piece))], pa.large_string())
+    start = time.process_time()
+    screening.screen_texts(text)
+    assert time.process_time() - start < 2
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    texts=st.lists(
+        st.sampled_from(["Bridge closed after storm", "bridge closed after storms", BODY, "", "Port", " x"]),
+        max_size=9,
+    ),
+    sign_off=st.sampled_from(
+        ["Reuter", "reuter", " Reuter", "REUTER\n\nafp", "Bridge closed after storm\nReuter"]
+    ),
+)
+def test_screened_sign_offs(texts, sign_off):
+    assert_batch_is_rules(["\n".join([*texts, sign_off])] * 2, [None, "Bridge closed after storm"])

@@ -36,7 +36,9 @@ def small_disk(tmp_path):
     """A file system of one megabyte."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder], check=False, capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder], check=False, capture_output=True
+    )
     if mounted.returncode:
         pytest.skip("no right to mount")
     yield folder
@@ -47,7 +49,9 @@ def small_disk(tmp_path):
 
 
 def test_lines_that_need_no_cleaning_are_byte_identical(job):
-    odd = b'{ "n":1.50,"id" : 7 ,"text":' + json.dumps(STORM).encode() + b',\t"x":{"b":1,"a":[ 1e3 ]} , "n":2}'
+    odd = (
+        b'{ "n":1.50,"id" : 7 ,"text":' + json.dumps(STORM).encode() + b',\t"x":{"b":1,"a":[ 1e3 ]} , "n":2}'
+    )
     source = job.records(odd, {"id": 8, "text": SCHOOL})
     job.done(source)
     assert job.kept.read_bytes() == source.read_bytes()
@@ -57,7 +61,9 @@ def test_only_the_text_changes_in_a_line_that_is_cleaned(job):
     line = b'{ "n":1.50, "text" :' + json.dumps(DIRTY).encode() + b',"id" : 7.50}'
     (row,) = job.done(job.records(line))
     assert row["removed"][0]["rule"] == "read_more"
-    assert job.kept.read_bytes() == line.replace(json.dumps(DIRTY).encode(), json.dumps(SCHOOL).encode()) + b"\n"
+    assert (
+        job.kept.read_bytes() == line.replace(json.dumps(DIRTY).encode(), json.dumps(SCHOOL).encode()) + b"\n"
+    )
 
 
 def test_keep_text_leaves_kept_lines_byte_identical(job):
@@ -87,7 +93,11 @@ def test_dropped_records_are_written_in_full_as_they_came(job):
     [
         (".gz", gzip.compress, gzip.decompress),
         (".bz2", bz2.compress, bz2.decompress),
-        (".zst", zstandard.compress, lambda data: zstandard.ZstdDecompressor().decompressobj().decompress(data)),
+        (
+            ".zst",
+            zstandard.compress,
+            lambda data: zstandard.ZstdDecompressor().decompressobj().decompress(data),
+        ),
     ],
 )
 def test_compressed_files_are_read_and_written(job, ending, pack, unpack):
@@ -99,7 +109,9 @@ def test_compressed_files_are_read_and_written(job, ending, pack, unpack):
     assert unpack(kept.read_bytes()) == lines[0] + lines[2]
 
 
-@pytest.mark.parametrize(("ending", "pack"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".zst", zstandard.compress)])
+@pytest.mark.parametrize(
+    ("ending", "pack"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".zst", zstandard.compress)]
+)
 def test_a_truncated_compressed_file_fails_the_run_even_with_rejects(job, ending, pack):
     source = job.folder / f"in.jsonl{ending}"
     whole = pack(b"".join(json.dumps({"id": n, "text": f"{STORM} {n}"}).encode() + b"\n" for n in range(500)))
@@ -171,7 +183,9 @@ def test_a_table_without_rows_makes_one_of_the_same_schema(job, ending):
 def test_a_damaged_parquet_file_fails_the_run(job, damage):
     source = job.folder / "in.parquet"
     write_table(source, TABLE)
-    source.write_bytes({"footer": source.read_bytes()[:-20], "empty": b"", "text": b"no table at all"}[damage])
+    source.write_bytes(
+        {"footer": source.read_bytes()[:-20], "empty": b"", "text": b"no table at all"}[damage]
+    )
     refused(job.run(source, kept="kept.parquet"), 3, "data", "damaged or not of its format")
     assert names_in(job.folder) == [source.name]
 
@@ -179,7 +193,9 @@ def test_a_damaged_parquet_file_fails_the_run(job, damage):
 def test_inputs_of_different_formats_go_to_json_lines_only(job):
     write_table(job.folder / "in.parquet", TABLE.drop(["when", "tags"]))
     lines = job.records({"id": 1, "text": STORM}, {"id": 2, "text": f"{SCHOOL} {STORM}"})
-    refused(job.run("in.parquet", lines, kept="kept.parquet"), 2, "usage", "cannot write parquet from jsonl input")
+    refused(
+        job.run("in.parquet", lines, kept="kept.parquet"), 2, "usage", "cannot write parquet from jsonl input"
+    )
     assert len(job.done("in.parquet", lines)) == 5
     assert {row["id"] for row in read_rows(job.kept)} <= {1, 2, 7, 8, 9}
 
@@ -211,7 +227,9 @@ def test_an_output_without_a_known_ending_is_refused(job):
 
 
 @pytest.mark.parametrize("link", ["same", "symlink", "hard link"])
-@pytest.mark.parametrize("flag", ["-o", "--decisions", "--rejects", "--manifest", "--dropped", "--statistics"])
+@pytest.mark.parametrize(
+    "flag", ["-o", "--decisions", "--rejects", "--manifest", "--dropped", "--statistics"]
+)
 def test_an_output_that_is_the_input_is_refused(job, link, flag):
     source, target = job.records(*COPIES), job.folder / "other.jsonl"
     if link == "symlink":
@@ -233,8 +251,18 @@ def test_an_output_that_is_the_archive_is_refused(job):
 
 def test_two_outputs_on_one_path_are_refused(job):
     source = job.records(*COPIES)
-    refused(invoke("run", source, "-o", "a.jsonl", "--dropped", "./a.jsonl"), 2, "usage", "two outputs are the same")
-    refused(invoke("run", source, "-o", "-", "--decisions", "/dev/stdout"), 2, "usage", "two outputs go to standard")
+    refused(
+        invoke("run", source, "-o", "a.jsonl", "--dropped", "./a.jsonl"),
+        2,
+        "usage",
+        "two outputs are the same",
+    )
+    refused(
+        invoke("run", source, "-o", "-", "--decisions", "/dev/stdout"),
+        2,
+        "usage",
+        "two outputs go to standard",
+    )
 
 
 def test_an_existing_output_is_replaced_and_keeps_its_mode(job):
@@ -248,12 +276,16 @@ def test_an_existing_output_is_replaced_and_keeps_its_mode(job):
 @pytest.mark.parametrize("flag", ["-o", "--decisions", "--manifest"])
 def test_no_overwrite_refuses_an_existing_output(job, flag):
     Path("old.jsonl").write_text("old")
-    refused(invoke("run", job.records(*COPIES), "--no-overwrite", flag, "old.jsonl"), 2, "usage", "output exists")
+    refused(
+        invoke("run", job.records(*COPIES), "--no-overwrite", flag, "old.jsonl"), 2, "usage", "output exists"
+    )
     assert Path("old.jsonl").read_text() == "old"
     assert names_in(job.folder) == ["in.jsonl", "old.jsonl"]
 
 
-@pytest.mark.parametrize("target", ["in.jsonl/kept.jsonl", "absent/kept.jsonl", "/proc/kept.jsonl", "/dev/full"])
+@pytest.mark.parametrize(
+    "target", ["in.jsonl/kept.jsonl", "absent/kept.jsonl", "/proc/kept.jsonl", "/dev/full"]
+)
 def test_an_output_that_cannot_be_written_stops_the_run(job, target):
     refused(job.run(job.records(*COPIES), kept=target), 4, "system", target)
     assert names_in(job.folder) == ["in.jsonl"]
@@ -365,7 +397,12 @@ def test_a_drop_rate_that_is_no_fraction_is_refused(job, rate):
 def test_standard_output_gets_nothing_when_the_run_fails(job):
     source = job.records(*COPIES, b"[")
     refused(invoke("run", source, "-o", "-"), 3, "data", "in.jsonl:4")
-    refused(invoke("run", source, "-o", "-", "--rejects", "r.jsonl", "--max-drop-rate", "0"), 6, "drop-rate", "1 of 4")
+    refused(
+        invoke("run", source, "-o", "-", "--rejects", "r.jsonl", "--max-drop-rate", "0"),
+        6,
+        "drop-rate",
+        "1 of 4",
+    )
 
 
 def test_standard_output_gets_the_kept_records(job):
@@ -383,7 +420,9 @@ def test_annotate_keeps_every_record_and_says_what_became_of_it(job):
     written = read_rows(job.kept)
     assert [row["id"] for row in written] == [1, 2, 3]
     for row, decision in zip(written, rows, strict=False):
-        assert {name.removeprefix("dedup_"): value for name, value in row.items() if name.startswith("dedup_")} == {
+        assert {
+            name.removeprefix("dedup_"): value for name, value in row.items() if name.startswith("dedup_")
+        } == {
             "status": decision["status"],
             "cluster": decision["cluster"],
             "story": decision["story"],
@@ -403,7 +442,10 @@ def test_annotate_adds_columns_to_tables(job, ending):
     job.done(source, "--annotate", kept=kept)
     if ending == "csv":
         header, first, second = kept.read_text().splitlines()
-        assert header == "id,text,dedup_status,dedup_cluster,dedup_story,dedup_kept_id,dedup_relation,dedup_score"
+        assert (
+            header
+            == "id,text,dedup_status,dedup_cluster,dedup_story,dedup_kept_id,dedup_relation,dedup_score"
+        )
         assert (first.split('"')[2], second.split('"')[2]) == (",kept,a,a,,,", ",dropped,a,a,a,exact,1.0")
     else:
         table = read_table(kept)
@@ -429,9 +471,9 @@ def test_the_manifest_holds_the_digests_of_all_inputs_and_outputs(job):
     assert set(outputs) == {"records", "decisions", "dropped", "rejects", "statistics"}
     for output in manifest["outputs"]:
         assert output["sha256"] == sha256(output["path"])
-    assert [(given["name"], given["sha256"], given["bytes"]) for given in manifest["inputs"] + manifest["against"]] == [
-        (str(path), sha256(path), path.stat().st_size) for path in (source, archive)
-    ]
+    assert [
+        (given["name"], given["sha256"], given["bytes"]) for given in manifest["inputs"] + manifest["against"]
+    ] == [(str(path), sha256(path), path.stat().st_size) for path in (source, archive)]
     assert manifest["records"] == {"in": 4, "kept": 1, "dropped": 2, "rejected": 1}
 
 
@@ -485,10 +527,14 @@ def test_a_run_by_frozen_statistics_decides_as_the_run_that_made_them(job, corpu
     assert job.digest == learned
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"schema": 1, "n_docs": 1, "bands": 1, "rows": 1, "house": ["zz"]}'])
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", '{"schema": 1, "n_docs": 1, "bands": 1, "rows": 1, "house": ["zz"]}']
+)
 def test_what_is_no_statistics_file_is_refused(job, content):
     Path("statistics.json").write_text(content)
-    refused(job.run(job.records(*COPIES), "--use-statistics", "statistics.json"), 3, "data", "statistics.json")
+    refused(
+        job.run(job.records(*COPIES), "--use-statistics", "statistics.json"), 3, "data", "statistics.json"
+    )
 
 
 def test_statistics_that_are_not_there_are_refused(job):

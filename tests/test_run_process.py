@@ -74,7 +74,9 @@ def wait_until_it_spills(run, folder):
 # --- signals
 
 
-@pytest.mark.parametrize(("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")])
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
 def test_a_signal_ends_the_run_in_one_line_and_leaves_nothing(large, tmp_path, number, code, word):
     run = begin(large, tmp_path)
     wait_until_it_spills(run, tmp_path)
@@ -99,13 +101,14 @@ def test_a_signal_to_the_whole_group_is_answered_once(large, tmp_path):
 
 
 def check_kills(large, folder, moments):
-    """Kill runs at these moments: the target stays old or is whole, and the next run clears up and succeeds."""
+    """Kill runs at these moments: the target stays old or is whole; the next run clears up and succeeds."""
     for moment in moments:
         run = begin(large, folder)
         time.sleep(moment)
         run.kill()
-        run.communicate()
-        wait_until(lambda: not processes_of(folder), seconds=5)
+        run.wait()
+        run.stderr.close()
+        wait_until(lambda: not processes_of(folder), seconds=20)
         kept = (folder / "kept.jsonl").read_bytes()
         assert kept == OLD or sha256(folder / "kept.jsonl") == large["kept"]
         if (folder / "manifest.json").exists():
@@ -114,7 +117,12 @@ def check_kills(large, folder, moments):
     begin(large, folder).communicate()
     assert digests_in(folder) == {"kept": large["kept"], "digest": large["digest"]}
     assert not any((folder / "temp").iterdir())
-    assert {path.name for path in folder.iterdir()} == {"kept.jsonl", "decisions.jsonl", "manifest.json", "temp"}
+    assert {path.name for path in folder.iterdir()} == {
+        "kept.jsonl",
+        "decisions.jsonl",
+        "manifest.json",
+        "temp",
+    }
 
 
 def test_a_killed_run_leaves_the_target_old_or_whole(large, tmp_path):
@@ -166,7 +174,9 @@ def test_no_two_processes_spill_into_one_file(tmp_path):
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_leaves_ends_the_run_quietly(corpus, unbuffered):
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
-    run = start("run", corpus, "-q", "-o", "-", stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    run = start(
+        "run", corpus, "-q", "-o", "-", stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    )
     assert run.stdout.read(1) == b"{"
     run.stdout.close()
     messages = run.stderr.read()
@@ -209,10 +219,18 @@ def test_closed_and_full_standard_streams(tmp_path, case):
     words, code = CLOSED[case]
     source = write_lines(tmp_path / "in.jsonl", {"id": 1, "text": STORM})
     ran = subprocess.run(
-        f"{sys.executable} -m dedup {words}", shell=True, cwd=tmp_path, capture_output=True, check=False, text=True
+        f"{sys.executable} -m dedup {words}",
+        shell=True,
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        text=True,
     )
     assert ran.returncode == code, ran.stderr
-    assert [line.partition("]")[0] for line in ran.stderr.splitlines()] in ([], [f"dedup: error[{'data' if code == 3 else 'system'}"])
+    assert [line.partition("]")[0] for line in ran.stderr.splitlines()] in (
+        [],
+        [f"dedup: error[{'data' if code == 3 else 'system'}"],
+    )
     if code == 0:
         assert (tmp_path / "kept.jsonl").read_bytes() == source.read_bytes()
     else:
@@ -229,7 +247,15 @@ def test_workers_order_hash_seed_and_memory_change_nothing(large, tmp_path):
     found = set()
     for workers, seed, memory in (("2", "1", "4G"), ("4", "2", "64M")):
         environment = os.environ | {"PYTHONHASHSEED": seed}
-        arguments = ["run", tmp_path / "in.jsonl", *outputs_in(tmp_path), "--workers", workers, "--memory", memory]
+        arguments = [
+            "run",
+            tmp_path / "in.jsonl",
+            *outputs_in(tmp_path),
+            "--workers",
+            workers,
+            "--memory",
+            memory,
+        ]
         assert process(*arguments, env=environment).returncode == 0
         found.add(digests_in(tmp_path)["digest"])
         kept = sorted((tmp_path / "kept.jsonl").read_bytes().splitlines())
@@ -244,7 +270,14 @@ def test_any_workers_and_any_order_change_nothing(large, tmp_path):
         random.Random(seed).shuffle(lines)
         (tmp_path / "a.jsonl").write_bytes(b"".join(lines[: 500 * seed]))
         (tmp_path / "b.jsonl").write_bytes(b"".join(lines[500 * seed :]))
-        arguments = ["run", tmp_path / "b.jsonl", tmp_path / "a.jsonl", *outputs_in(tmp_path), "--workers", workers]
+        arguments = [
+            "run",
+            tmp_path / "b.jsonl",
+            tmp_path / "a.jsonl",
+            *outputs_in(tmp_path),
+            "--workers",
+            workers,
+        ]
         assert process(*arguments, env=os.environ | {"PYTHONHASHSEED": str(seed)}).returncode == 0
         assert digests_in(tmp_path)["digest"] == large["digest"]
 

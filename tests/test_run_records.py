@@ -1,4 +1,4 @@
-"""Records of every sort through `dedup run`: ids, bad ones, strange bytes; each is kept, dropped or rejected."""
+"""Records of every sort through `dedup run`: ids, bad ones, strange bytes; none is lost."""
 
 import base64
 import json
@@ -243,7 +243,16 @@ def test_a_line_of_two_gigabytes_takes_no_more_memory_than_a_short_one(tmp_path)
     for path in (source, tmp_path / "short.jsonl"):
         if not path.exists():
             path.write_bytes(raw_line(id=1) + b"\n" + raw_line(SCHOOL, id=3) + b"\n")
-        arguments = ["run", path, "--workers", "1", "--rejects", tmp_path / "r.jsonl", "-o", tmp_path / "o.jsonl"]
+        arguments = [
+            "run",
+            path,
+            "--workers",
+            "1",
+            "--rejects",
+            tmp_path / "r.jsonl",
+            "-o",
+            tmp_path / "o.jsonl",
+        ]
         ran = subprocess.run(
             [sys.executable, "-c", script, *map(str, arguments)], capture_output=True, check=True, text=True
         )
@@ -339,7 +348,9 @@ def test_ids_from_the_input_cannot_steer_the_terminal(job):
 
 
 def test_standard_input_is_read_as_json_lines(tmp_path):
-    ran = process("run", "-", "-o", "-", "-q", cwd=tmp_path, input=raw_line(id=1) + b"\n" + raw_line(id=2) + b"\n")
+    ran = process(
+        "run", "-", "-o", "-", "-q", cwd=tmp_path, input=raw_line(id=1) + b"\n" + raw_line(id=2) + b"\n"
+    )
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert ran.stdout == raw_line(id=1) + b"\n"
 

@@ -25,7 +25,8 @@ def config_of(job):
 
 
 @pytest.mark.parametrize(
-    ("name", "head"), [("dedup.toml", ""), ("dedup.toml", "[tool.dedup]\n"), ("pyproject.toml", "[tool.dedup]\n")]
+    ("name", "head"),
+    [("dedup.toml", ""), ("dedup.toml", "[tool.dedup]\n"), ("pyproject.toml", "[tool.dedup]\n")],
 )
 def test_a_settings_file_in_the_current_folder_is_read(job, settle, name, head):
     assert settle(f'{head}drop = "exact"\nmax-days = 3\n', name=name).code == 0
@@ -57,7 +58,14 @@ def test_an_unknown_key_is_refused_with_those_there_are(settle):
 
 MISSHAPEN = [
     *('record_limit_bytes = "x"', "drop = 5", 'against = "in.jsonl"', 'workers = "2"', "workers = true"),
-    *('max_days = "3"', 'max_drop_rate = "x"', "num_perm = 128.0", "text = 5", 'annotate = "yes"', "memory = 4.5"),
+    *(
+        'max_days = "3"',
+        'max_drop_rate = "x"',
+        "num_perm = 128.0",
+        "text = 5",
+        'annotate = "yes"',
+        "memory = 4.5",
+    ),
     *("on_duplicate_id = 3", "use_statistics = 4", "temp = 4", 'seed = "a"', "drop = [1]", "profile = 1"),
 ]
 
@@ -78,7 +86,7 @@ IMPOSSIBLE = {
     'memory = "lots"': "'lots'",
     'on_duplicate_id = "first"': "choose keep, last or reject",
     'input_format = "xml"': "jsonl, csv",
-    'max_days = ': "cannot read the configuration",
+    "max_days = ": "cannot read the configuration",
 }
 
 

@@ -17,13 +17,15 @@ from dedup.pipeline.archives import Archive, Target
 from dedup.pipeline.outputs import Outputs
 from dedup.pipeline.progress import Progress
 from dedup.pipeline.run import ReportMaker, run
+from dedup.pipeline.summary import Summary
 
 if TYPE_CHECKING:
     from dedup.report.model import ReportTexts
 
 _OUTPUTS = ("decisions", "report", "dropped", "rejects", "manifest", "statistics")
 _NOT_SETTINGS = (
-    "inputs", "output", "output_format", "dry_run", "config", "quiet", "debug", "report_texts", *_OUTPUTS
+    "inputs", "output", "output_format", "dry_run", "config", "quiet", "debug", "report_texts", *_OUTPUTS,
+    "engine", "master", "work", "sketches",
 )  # fmt: skip
 
 
@@ -47,6 +49,11 @@ def run_command(flags: Mapping[str, Any]) -> None:
     rate = settings.get("max_drop_rate")
     if rate is not None and not 0 <= rate <= 1:
         raise UsageError(f"--max-drop-rate {rate}", remedy="give a fraction from 0 to 1")
+    if flags["engine"] not in (None, "local"):
+        _report(_run_on_spark(flags, settings, config, outputs), flags)
+        return
+    if named := [name for name in ("master", "work", "sketches") if flags[name] is not None]:
+        raise UsageError(f"--{named[0]} without Spark", remedy="add --engine spark")
     announce_compilation(quiet=flags["quiet"])
     with ExitStack() as stack:
         files, stored, target = _archives(settings, config, stack)
@@ -68,10 +75,43 @@ def run_command(flags: Mapping[str, Any]) -> None:
             report=None if flags["quiet"] else print_line,
             make_report=_report_maker(flags["report"], flags["report_texts"], config),
         )
+    _report(summary, flags)
+
+
+def _report(summary: Summary, flags: Mapping[str, Any]) -> None:
     for warning in summary.warnings:
         print_line(f"warning: {warning}")
     if not flags["quiet"]:
         print_summary(summary)
+
+
+def _run_on_spark(
+    flags: Mapping[str, Any], settings: Mapping[str, Any], config: Config, outputs: Outputs
+) -> Summary:
+    """Run on a cluster; refuse what has no meaning there."""
+    if flags["engine"] != "spark":
+        raise UsageError(f"--engine {flags['engine']}", remedy="choose local or spark")
+    elsewhere = ("workers", "memory", "temp", "index")
+    refused = [name for name in elsewhere if name in settings] + (["report"] if outputs.report else [])
+    if settings.get("on_duplicate_id", "keep") != "keep":
+        refused.append("on_duplicate_id")
+    if refused:
+        flag = "--" + refused[0].replace("_", "-")
+        raise UsageError(f"{flag} is not there with --engine spark", remedy="leave it out, or run locally")
+    from dedup.spark.job import Cluster, run_on_spark
+
+    return run_on_spark(
+        flags["inputs"],
+        outputs,
+        Cluster(flags["master"], flags["work"], None if flags["dry_run"] else flags["sketches"]),
+        config=config,
+        against=settings.get("against") or (),
+        statistics=settings.get("use_statistics"),
+        input_format=settings.get("input_format"),
+        max_drop_rate=settings.get("max_drop_rate"),
+        progress=Progress(TerminalBar() if is_terminal() and not flags["quiet"] else None),
+        report=None if flags["quiet"] else print_line,
+    )
 
 
 def _archives(

@@ -5,7 +5,17 @@ from __future__ import annotations
 from importlib.resources import files
 
 from dedup.explain import Explanation
-from dedup.report.diff import FACT_A, FACT_B, FOLDED, ONLY_A, ONLY_B, REMOVED_A, REMOVED_B, SAME
+from dedup.report.diff import (
+    FACT_A,
+    FACT_B,
+    FOLDED,
+    ONLY_A,
+    ONLY_B,
+    REMOVED_A,
+    REMOVED_B,
+    SAME,
+    in_one_column,
+)
 from dedup.report.page import environment, policy, trusted
 from dedup.report.records import plain, shown_date
 
@@ -21,10 +31,7 @@ def render_explanation(told: Explanation) -> str:
         files("dedup.explain").joinpath("explain.html.j2").read_text("utf-8")
     )
     style = files("dedup.report").joinpath("assets", "report.css").read_text("utf-8")
-    pieces = [
-        (_KINDS.get(int(code), "cut"), content)
-        for code, content in zip(told.diff[::2], told.diff[1::2], strict=True)
-    ]
+    pieces = [(_KINDS.get(code, "cut"), content) for code, content in in_one_column(told.diff)]
     return str(
         template.render(
             told=told,

@@ -19,6 +19,7 @@ from dedup.report.diff import (
     REMOVED_A,
     REMOVED_B,
     Diff,
+    in_one_column,
 )
 from dedup.report.records import plain, shown_date
 
@@ -146,20 +147,20 @@ def _rules(told: Explanation) -> RenderableType:
 def alignment(diff: Diff, *, colours: bool) -> Line:
     """Return a comparison of two texts: in colours, or in brackets where there are none."""
     line = Line()
-    for code, content in zip(diff[::2], diff[1::2], strict=True):
+    for code, content in in_one_column(diff):
         if code in (FOLDED, CUT):
             line.append(
                 f" … {content:,} {'equal words' if code == FOLDED else 'words not compared'} … ", style="dim"
             )
             continue
         shown = _printable(str(content))
-        if int(code) not in _STYLES:
+        if code not in _STYLES:
             line.append(shown)
         elif colours:
-            line.append(shown, style=_STYLES[int(code)])
+            line.append(shown, style=_STYLES[code])
         else:
             bare = shown.rstrip()
-            line.append(_BRACKETS[int(code)].format(bare) + (shown[len(bare) :] or " "))
+            line.append(_BRACKETS[code].format(bare) + (shown[len(bare) :] or " "))
     return line
 
 

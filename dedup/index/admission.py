@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -45,7 +46,9 @@ class Admission:
     verdict behind a drop (-1 without); ``moved`` maps stored members, by
     document, to the node that took them over and the row of `member_verdicts`
     behind it; ``supersedes`` maps nodes to the stored node that gives way, and
-    whether it did.
+    whether it did. ``drift`` holds what a node that took over a cluster has
+    more than the cluster's first keeper, in tokens of substance and of
+    furniture: a chain of small losses must not pass for none.
     """
 
     corpus: Held
@@ -57,6 +60,13 @@ class Admission:
     member_verdicts: Verdicts
     moved: dict[int, tuple[int, int]] = field(default_factory=dict)
     supersedes: dict[int, tuple[int, bool]] = field(default_factory=dict)
+    drift: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+
+def stored_drift(head: Head) -> tuple[int, int]:
+    """Return what a stored keeper has more than its cluster's first one."""
+    extra, foreign = msgspec.json.decode(head.verdict or "{}").get("drift", (0, 0))
+    return extra, foreign
 
 
 class Admitter:
@@ -120,8 +130,11 @@ class Admitter:
         if able:
             best = max(able, key=lambda k: (self._edges[k, node][1], -self._place[k]))
             keeper[node], self._result.witness[node] = best, self._edges[best, node][0]
-            if (node, best) in self._edges and self._preferred(node, best) and self._take_over(node, best):
-                return
+            if (node, best) in self._edges:
+                drift = self._drift_from(node, best)
+                if self._preferred(node, best, drift) and self._take_over(node, best):
+                    self._result.drift[node] = drift
+                    return
             self._new_members[best].append(node)
             return
         for other in sorted(out, key=lambda k: int(self._place[k])):
@@ -190,15 +203,23 @@ class Admitter:
     def _case_size(self) -> int:
         return sum(batch.num_rows for batch in self._case.batches)
 
-    def _preferred(self, node: int, keeper: int) -> bool:
-        """Tell whether the preferences would rather keep a newcomer than the record it was dropped for."""
+    def _drift_of(self, node: int) -> tuple[int, int]:
+        stored = self._stored(node)
+        if stored is not None:
+            return stored_drift(stored)
+        return self._result.drift.get(node, (0, 0))
+
+    def _drift_from(self, node: int, keeper: int) -> tuple[int, int]:
+        """Return what a newcomer has more than the first keeper of the cluster that it was dropped into."""
         verdicts = self._verdicts
         row = self._edges[node, keeper][0]
         sign = 1 if verdicts.a[row] == node else -1
-        versions = [
-            self._version(keeper, 0, 0),
-            self._version(node, sign * int(verdicts.extra[row]), sign * int(verdicts.foreign[row])),
-        ]
+        extra, foreign = self._drift_of(keeper)
+        return extra + sign * int(verdicts.extra[row]), foreign + sign * int(verdicts.foreign[row])
+
+    def _preferred(self, node: int, keeper: int, drift: tuple[int, int]) -> bool:
+        """Tell whether the preferences would rather keep a newcomer than the record it was dropped for."""
+        versions = [self._version(keeper, *self._drift_of(keeper)), self._version(node, *drift)]
         cluster = self._config.cluster
         best, _ = choose(versions, prefer=cluster.prefer, source_priority=cluster.source_priority)
         return best.node == node

@@ -125,16 +125,20 @@ class Case:
         self._take(store, np.unique(np.array(wanted, np.int64).reshape(-1, 2), axis=0), found)
 
     def _hits(self, postings: Postings, since: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return (row, ordinal) of the likeliest documents by the number of keys shared."""
-        keys, rows = self.keys
+        """Return (row, ordinal) of the likeliest documents: those that share many keys, and rare ones."""
+        keys, rows, weights = self.keys
         order = np.argsort(keys, kind="stable")
         unique, first, counts = np.unique(keys[order], return_index=True, return_counts=True)
         places, ordinals = postings.find(unique, limit=_LIST_LIMIT, since=since)
         size = counts[places]
         within = np.arange(int(size.sum())) - np.repeat(np.cumsum(size) - size, size)
-        hit_rows = rows[order[np.repeat(first[places], size) + within]]
+        hits = order[np.repeat(first[places], size) + within]
+        hit_rows = rows[hits]
+        rarity = _LIST_LIMIT // np.minimum(np.bincount(places, minlength=len(unique))[places], _LIST_LIMIT)
+        value = weights[hits] * np.repeat(rarity, size)
         pairs = (hit_rows.astype(np.uint64) << np.uint64(32)) | np.repeat(ordinals, size).astype(np.uint64)
-        pairs, shared = np.unique(pairs, return_counts=True)
+        pairs, inverse = np.unique(pairs, return_inverse=True)
+        shared = np.bincount(inverse, value, minlength=len(pairs)).astype(np.int64)
         row, ordinal = (
             (pairs >> np.uint64(32)).astype(np.int64),
             (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64),

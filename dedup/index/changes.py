@@ -35,12 +35,13 @@ def now_us() -> int:
 def stored_verdict(head: Head) -> Verdict:
     """Return the present verdict on a stored document."""
     row = msgspec.json.decode(head.verdict or "{}")
+    row.pop("drift", None)
     row |= {"id": msgspec.json.decode(head.id), "record": head.digest.hex()}
     return decode(msgspec.json.encode(row))
 
 
-def _encoded(verdict: Verdict) -> str:
-    row = verdict.to_dict()
+def _encoded(verdict: Verdict, drift: tuple[int, int] | None = None) -> str:
+    row = verdict.to_dict() | ({"drift": drift} if drift else {})
     del row["id"], row["record"]
     return msgspec.json.encode(row).decode()
 
@@ -78,7 +79,9 @@ class Changes:
         ordinals = list(range(first, first + case.n))
         keepers = self._keepers(case, describer, verdicts, ordinals)
         flags = admission.flags[: case.n].tolist()
-        self._store.add_documents(self._documents(case, flags, verdicts, ordinals, keepers, chosen))
+        drifts = [admission.drift.get(int(admission.nodes.node_of[row])) for row in range(case.n)]
+        encoded = [_encoded(v, d if v.kept else None) for v, d in zip(verdicts, drifts, strict=True)]
+        self._store.add_documents(self._documents(case, flags, encoded, ordinals, keepers, chosen))
         kept = np.array(
             [keeper == ordinal for keeper, ordinal in zip(keepers, ordinals, strict=True)], np.bool_
         )
@@ -97,7 +100,7 @@ class Changes:
         digests = prepared.column("digest").to_pylist()
         flags = prepared.column("flags").to_pylist()
         verdicts = [
-            Verdict(token, digest.hex(), flags=flag_names(bits), verifier=self._verifier)
+            _encoded(Verdict(token, digest.hex(), flags=flag_names(bits), verifier=self._verifier))
             for token, digest, bits in zip(tokens, digests, flags, strict=True)
         ]
         chosen = Chosen(prepared, readable, None)
@@ -121,7 +124,7 @@ class Changes:
         self,
         case: Case,
         flags: Sequence[int],
-        verdicts: Sequence[Verdict],
+        verdicts: Sequence[str],
         ordinals: Sequence[int],
         keepers: Sequence[int],
         chosen: Chosen,
@@ -137,7 +140,7 @@ class Changes:
             Document(
                 Head(
                     ordinals[row], token, digest, key_digest, identity, keepers[row], n_tokens, flags[row],
-                    date, source, added[row], _encoded(verdicts[row]),
+                    date, source, added[row], verdicts[row],
                 ),
                 contents[row],
                 sketches[row],
@@ -155,7 +158,7 @@ class Changes:
         self, case: Case, ordinals: Sequence[int], kept: NDArray[np.bool_], tokens: Sequence[str]
     ) -> None:
         """Write the postings: content keys of kept documents, and an id key for each of `tokens`."""
-        keys, rows = case.keys
+        keys, rows, _ = case.keys
         chosen = kept[rows]
         numbers = np.array(ordinals, np.uint64)
         entries = [(keys[chosen].astype(np.uint64) << _U32) | numbers[rows[chosen]]]
@@ -217,7 +220,8 @@ class Changes:
             document = describer.keeper_of(row)
             keeper = ordinals[document] if document < case.n else case.heads[document - case.n].ordinal
             kept[row] = keeper == ordinal
-            self._store.decide(ordinal, keeper, _encoded(describer.newcomer(row)))
+            drift = admission.drift.get(int(admission.nodes.node_of[row])) if kept[row] else None
+            self._store.decide(ordinal, keeper, _encoded(describer.newcomer(row), drift))
         self._post(case, ordinals, kept, [])
         self._give_way(case, admission, describer, ordinals)
 

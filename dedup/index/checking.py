@@ -105,7 +105,7 @@ def _check_keys(
     problems += [
         f"id {heads[row].id}: not found by its id" for row in np.flatnonzero(~_among(ids, posted)).tolist()
     ]
-    keys, rows = content_keys(prepared, config)
+    keys, rows, _ = content_keys(prepared, config)
     kept = np.array([head.kept for head in heads], np.bool_)
     chosen = kept[rows]
     entries = (keys[chosen].astype(np.uint64) << _U32) | numbers[rows[chosen]]

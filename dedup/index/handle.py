@@ -405,7 +405,8 @@ class Index:
                     remedy='update it with on_conflict="update" (--on-conflict update)',
                 )
             if token in last:
-                last[token] = row
+                if known != digest:
+                    last[token] = row
             elif head is not None and head.digest == digest:
                 result.known[row] = stored_verdict(head)
             else:

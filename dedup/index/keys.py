@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -38,10 +39,20 @@ _WIDE_EVERY = 12
 _U32 = np.uint64(32)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _EXACT = np.uint32(0x85EBCA6B)
+# In a flood of siblings the cut lists of common keys must not outvote the one key that only a copy has.
+_NARROW, _WIDE, _EXACT_WEIGHT = 1, 8, 100_000
 
 
-def content_keys(prepared: pa.RecordBatch, config: Config) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Return look-up keys of each row's content and the row of each key.
+class Keys(NamedTuple):
+    """Look-up keys, uint32, the row of each, int64, and how much it tells, uint32."""
+
+    keys: NDArray[np.uint32]
+    rows: NDArray[np.int64]
+    weights: NDArray[np.uint32]
+
+
+def content_keys(prepared: pa.RecordBatch, config: Config) -> Keys:
+    """Return the look-up keys of each row's content.
 
     Rows without tokens and notices have none: they match nothing.
     """
@@ -49,6 +60,7 @@ def content_keys(prepared: pa.RecordBatch, config: Config) -> tuple[NDArray[np.u
     prints, offsets = prints_of(prepared)
     rows = np.repeat(np.arange(n_rows), np.diff(offsets))
     keys, of_rows = [prints, _exact_keys(prepared)], [rows, np.arange(n_rows)]
+    weights = [_NARROW, _EXACT_WEIGHT]
     signatures = np.ascontiguousarray(signatures_of(prepared, config.sketch.num_perm))
     ranks = np.arange(n_rows, dtype=np.uint32)
     entries, second = np.empty(n_rows, np.uint64), np.empty(n_rows, np.uint32)
@@ -58,13 +70,16 @@ def content_keys(prepared: pa.RecordBatch, config: Config) -> tuple[NDArray[np.u
         bucket = (entries >> _U32).astype(np.uint32)
         keys.append(bucket)
         of_rows.append(np.arange(n_rows))
+        weights.append(_NARROW)
         if band % _WIDE_EVERY == 0:
             keys.append((((bucket ^ second).astype(np.uint64) * _MIX) >> _U32).astype(np.uint32))
             of_rows.append(np.arange(n_rows))
+            weights.append(_WIDE)
     all_keys, all_rows = np.concatenate(keys), np.concatenate(of_rows)
     compared = (prepared.column("flags").to_numpy() & (bits.EMPTY | bits.STUB)) == 0
     chosen = compared[all_rows]
-    return all_keys[chosen], all_rows[chosen].astype(np.int64)
+    all_weights = np.repeat(np.array(weights, np.uint32), [len(part) for part in keys])
+    return Keys(all_keys[chosen], all_rows[chosen].astype(np.int64), all_weights[chosen])
 
 
 def _exact_keys(prepared: pa.RecordBatch) -> NDArray[np.uint32]:

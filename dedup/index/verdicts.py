@@ -71,11 +71,12 @@ class Verdict:
         row = {f.name: getattr(self, f.name) for f in fields(self)}
         row["links"] = [{f.name: getattr(link, f.name) for f in fields(link)} for link in self.links]
         always = ("id", "record", "verdict", "kept")
-        return {
-            name: value
-            for name, value in row.items()
-            if name in always or value not in (None, (), [], "", False)
-        }
+        return {name: value for name, value in row.items() if name in always or not _is_nothing(value)}
+
+
+def _is_nothing(value: Any) -> bool:
+    # An id may be 0, which equals False.
+    return value is None or value is False or value in ((), [], "")
 
 
 def word_for(relation: Relation) -> Word:

@@ -40,7 +40,7 @@ STUB_CHARS, STUB_WORDS, STUB_LINES = 900 + 30, 90 + 1, 8 + 1
 
 
 @kernel
-def find_start(data, at, end, classes, folds, trie):  # type: ignore[no-untyped-def]
+def find_start(data, at, end, classes, folds, trie):
     """Return the starts (bits) in the trie that the text at `at` begins with, after signs and spaces.
 
     `trie` int32 (n, 5): per node its letter, next sibling by letter, first child, the bits of the starts
@@ -88,7 +88,7 @@ def find_start(data, at, end, classes, folds, trie):  # type: ignore[no-untyped-
 
 
 @kernel
-def may_open_with_dateline(data, at, end, classes, folds, trie, places):  # type: ignore[no-untyped-def]
+def may_open_with_dateline(data, at, end, classes, folds, trie, places):
     """Tell whether a clock, or a place with a dash or an agency, may begin at `at`.
 
     `places` uint8 (128,): what a byte may be to the words of a place.
@@ -101,11 +101,16 @@ def may_open_with_dateline(data, at, end, classes, folds, trie, places):  # type
             return True
         place = places[byte]
         if place == GOES_ON:
-            if (at == begin or classes[data[at - 1]] & BLANK) and (
-                (classes[byte] & DIGIT and at == begin)
-                or (classes[byte] & SMALL and not find_start(data, at, end, classes, folds, trie) & LIKE_PLACE)
+            if at == begin and classes[byte] & DIGIT:
+                return True
+            new_word = at == begin or classes[data[at - 1]] & BLANK != 0
+            # A small word that no place has in its name.
+            if (
+                new_word
+                and classes[byte] & SMALL
+                and not find_start(data, at, end, classes, folds, trie) & LIKE_PLACE
             ):
-                return classes[byte] & DIGIT != 0
+                return False
         elif place == DASHES:
             after = 32 if at + 1 == end else data[at + 1] & 255
             if after >= 0x80 or classes[after] & SIGN or at == begin or classes[data[at - 1]] & SIGN:
@@ -123,7 +128,7 @@ def may_open_with_dateline(data, at, end, classes, folds, trie, places):  # type
 
 
 @kernel
-def may_be_equal(data, at, end, other, place, stop, classes, folds):  # type: ignore[no-untyped-def]
+def may_be_equal(data, at, end, other, place, stop, classes, folds):
     """Tell whether two strings may have the same letters and digits, as far as they are ASCII."""
     while at < end and place < stop:
         if data[at] >= 0x80 or other[place] >= 0x80:
@@ -141,7 +146,7 @@ def may_be_equal(data, at, end, other, place, stop, classes, folds):  # type: ig
 
 
 @kernel
-def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, places, masks):  # type: ignore[no-untyped-def]
+def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, places, masks):
     """Fill `masks` (uint16, n) with the rules that may touch each text, or the same text with tidy lines.
 
     `data` uint8 (UTF-8) and `offsets` int64 (n + 1) of the texts, likewise of their titles. `todo` uint8
@@ -239,12 +244,13 @@ def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, pla
                                 window = False
                         if n_lines == 1:
                             width = stripped - first - wide
-                            matter = (
-                                like & LIKE_NOTE != 0
-                                or (like & LIKE_MATTER != 0 and width <= MATTER_CHARS)
-                                or (like & LIKE_DATE != 0 and width <= DATE_CHARS and (within & DIGIT or wide) > 0)
-                            )
-                            inline = like & LIKE_MATTER != 0 or may_open_with_dateline(
+                            starts_matter = like & LIKE_MATTER != 0
+                            if width > DATE_CHARS or (within & DIGIT == 0 and wide == 0):
+                                like &= ~LIKE_DATE
+                            if width > MATTER_CHARS:
+                                like &= ~LIKE_MATTER
+                            matter = like & (LIKE_NOTE | LIKE_MATTER | LIKE_DATE) != 0
+                            inline = starts_matter or may_open_with_dateline(
                                 data, first, end, classes, folds, trie, places
                             )
                             # A dateline alone may end in a full stop, but not in another sentence's end.
@@ -253,22 +259,20 @@ def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, pla
                                 mask |= LEADING
                             if at < end and width <= PROSE_CHARS:
                                 title = title_offsets[document]
+                                title_end = title_offsets[document + 1]
                                 if matter or (
-                                    title < title_offsets[document + 1]
+                                    title < title_end
                                     and may_be_equal(
-                                        data, first, stripped, titles, title, title_offsets[document + 1],
-                                        classes, folds,
+                                        data, first, stripped, titles, title, title_end, classes, folds
                                     )
                                 ):
                                     mask |= LEADING
-                                headline = (
-                                    ended != ended_at and line_words <= HEADLINE_WORDS and not small and not comma
-                                )
-                    if n_lines == 2 and headline:
-                        if like & (LIKE_NOTE | LIKE_MATTER | LIKE_DATE) or (
-                            not small and (blank or wide > 0 or size > WRAP_CHARS)
-                        ):
-                            mask |= LEADING
+                                headline = ended != ended_at and line_words <= HEADLINE_WORDS
+                                headline = headline and not (small or comma)
+                    matter_like = like & (LIKE_NOTE | LIKE_MATTER | LIKE_DATE) != 0
+                    follows = not small and (blank or wide > 0 or size > WRAP_CHARS)
+                    if n_lines == 2 and headline and (matter_like or follows):
+                        mask |= LEADING
                     if like & LIKE_FURNITURE and size <= FURNITURE_CHARS:
                         mask |= FURNITURE
                     if size <= END_MARK_CHARS and (opening >= 0x80 or classes[opening] & SIGN):
@@ -311,20 +315,22 @@ def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, pla
                     point = ((point & 0x3FF) << 6) | (data[at] & 63)
                 kind = classes[point]
                 mask |= kind & BY_ITSELF
-                if kind & TAIL and here == follows_head:
-                    mask |= MISDECODED
-                if kind & HEAD:
-                    follows_head = at + 1
-                    # "â" with no letter behind it is what was left of a dash.
-                    if point == 0xE2 and (follows_head >= end or not classes[data[follows_head]] & (SMALL | CAPITAL)):
-                        mask |= MISDECODED
                 if kind & UNSPACED:
                     unspaced += 1
-                if kind & ENDER:
-                    fresh = row == 0
-                    ended_at = at + 1
-                elif kind & CLOSER and here == ended_at:
-                    ended_at = at + 1
+                elif kind:
+                    if kind & TAIL and here == follows_head:
+                        mask |= MISDECODED
+                    if kind & HEAD:
+                        follows_head = at + 1
+                        # "â" with no letter behind it is what was left of a dash.
+                        letter = follows_head < end and classes[data[follows_head]] & (SMALL | CAPITAL) != 0
+                        if point == 0xE2 and not letter:
+                            mask |= MISDECODED
+                    if kind & ENDER:
+                        fresh = row == 0
+                        ended_at = at + 1
+                    elif kind & CLOSER and here == ended_at:
+                        ended_at = at + 1
                 wide += at - here
             at += 1
         if n_lines >= 2 and signs_off:

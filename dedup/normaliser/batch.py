@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import repeat
 
 import numpy as np
 import pyarrow as pa
@@ -59,8 +58,9 @@ def clean_batch(texts: pa.LargeStringArray, titles: pa.LargeStringArray | None =
         Draft(text, title, mask)
         for text, title, mask in zip(
             texts.take(rows).to_pylist(),
-            repeat(None) if titles is None else titles.take(rows).to_pylist(),
+            [None] * len(rows) if titles is None else titles.take(rows).to_pylist(),
             masks[rows].tolist(),
+            strict=True,
         )
     ]
     _settle(drafts)

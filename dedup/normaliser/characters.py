@@ -17,9 +17,7 @@ _MISDECODED = re.compile(
 )
 # Any text's first look, one class for each of two characters: the alternatives above are ten times as slow.
 LEADS = "\xc2-\xf4РС‚√"
-FOLLOWERS = (
-    "\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ\u0402-\u040f\u0452-\u045f\u0490\u0491‹›Ä≥§∂"
-)
+FOLLOWERS = "\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ\u0402-\u040f\u0452-\u045f\u0490\u0491‹›Ä≥§∂"
 _SUSPECT = re.compile(f"[{LEADS}][{FOLLOWERS}]")
 # What is left of "â€”" and its kin when the continuation bytes were dropped as controls.
 _BROKEN_DASH = re.compile(r"(?<!\w)â(?:€|(?!\w))")

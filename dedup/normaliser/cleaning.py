@@ -22,7 +22,7 @@ from dedup.kernels.screen import (
 )
 from dedup.normaliser.characters import compose, drop_invisible, repair_mojibake, unify_line_ends
 from dedup.normaliser.furniture import find_furniture, signs_off
-from dedup.normaliser.headline import find_repeated_headline
+from dedup.normaliser.headline import find_repeated_headline, may_repeat
 from dedup.normaliser.leading import leading_matter, says_corrected
 from dedup.normaliser.markup import MADE, SWALLOWED, drop_marks, number_lines, strip_tags, unescape_entities
 from dedup.normaliser.stubs import is_stub
@@ -85,6 +85,7 @@ def clean(text: str, *, title: str | None = None) -> Cleaned:
         draft.repair()
         if draft.arrange():
             return draft.finish()
+        draft.mask = ALL_RULES
 
 
 @dataclass(slots=True)
@@ -126,7 +127,7 @@ class Draft:
         self.text = self.came
 
     def repair(self) -> bool:
-        """Repair characters; tell whether that makes the mask out of date, so that the text is worth a new one."""
+        """Repair characters; tell whether the text is another one now, of which the mask says nothing."""
         self._before, self._numbers = self.text, None
         if not self.mask & CHARACTERS:
             return False
@@ -158,6 +159,8 @@ class Draft:
         if self._origins is not None:
             numbers = self._origins if numbers is None else [self._origins[number] for number in numbers]
         if lines is not None:
+            if self.mask & HEADLINE and not may_repeat(lines):
+                self.mask &= ~HEADLINE
             lines, numbers = _drop_lines(lines, numbers, self.title, self.removed, self.mask)
             self.text = _join(lines, self._before)
         self._origins = numbers
@@ -167,7 +170,9 @@ class Draft:
             self._give_up()
             return True
         # Without its last line, the text still has no other line to take out.
-        return self.mask & (CHARACTERS | FURNISHED) == SIGN_OFF and not (lines and signs_off(lines))
+        if self.mask & (CHARACTERS | FURNISHED) != SIGN_OFF or not lines or signs_off(lines):
+            return False
+        return not self.removed[-1].text.lstrip()[:1].islower()
 
     def _settles(self) -> bool:
         """Tell whether another pass is known to change nothing, where this one removed no line."""
@@ -259,7 +264,8 @@ def _drop_lines(
         numbers = numbers if numbers is not None else list(range(len(lines)))
         removed += [Removal(numbers[index] + 1, "headline", lines[index]) for index in dropped]
         lines, numbers = [lines[index] for index in order], [numbers[index] for index in order]
-    if mask & (FURNITURE | SIGN_OFF) and (furniture := find_furniture(lines, sign_off_only=not mask & FURNITURE)):
+    furniture = find_furniture(lines, any_like=mask & FURNITURE != 0) if mask & (FURNITURE | SIGN_OFF) else {}
+    if furniture:
         numbers = numbers if numbers is not None else list(range(len(lines)))
         removed += [Removal(numbers[index] + 1, rule, lines[index]) for index, rule in furniture.items()]
         kept = [index for index in range(len(lines)) if index not in furniture]

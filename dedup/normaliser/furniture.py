@@ -35,7 +35,7 @@ class _Choice(NamedTuple):
     patterns: list[tuple[str, re.Pattern[str]]]
 
 
-def find_furniture(lines: Sequence[str], *, sign_off_only: bool = False) -> dict[int, str]:
+def find_furniture(lines: Sequence[str], *, any_like: bool = True) -> dict[int, str]:
     """Find the lines that are furniture: whole-line patterns of at most 15 words, where furniture stands.
 
     That is in the first or the last fifth of the lines, or between blank lines. A sentence that begins like
@@ -45,8 +45,8 @@ def find_furniture(lines: Sequence[str], *, sign_off_only: bool = False) -> dict
     ----------
     lines : sequence of str
         Lines without white space at their ends.
-    sign_off_only : bool
-        Whether it is known that no line begins like furniture, so that only an agency's name can end the text.
+    any_like : bool
+        Whether any line may begin like furniture; if not, only an agency's name can end the text.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def find_furniture(lines: Sequence[str], *, sign_off_only: bool = False) -> dict
     {3: 'read_more'}
     """
     found: dict[int, str] = {}
-    if not sign_off_only:
+    if any_like:
         surviving = [index for index, line in enumerate(lines) if line]
         if _any_matches(lines, surviving):
             found = _in_place(lines, _match_all(lines, surviving), surviving)

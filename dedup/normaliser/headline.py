@@ -57,12 +57,9 @@ def find_repeated_headline(lines: list[str], title: str | None = None) -> tuple[
     >>> find_repeated_headline(["Ministers sign the treaty", "Ministers sign the treaty | Daily", body])
     ([0, 2], [1])
     """
+    if not may_repeat(lines):
+        return None
     window, wrapped = _window(lines)
-    if len(window) < 2:
-        return None
-    window_lines = [line for line in map(lines.__getitem__, window) if _is_shaped(line)]
-    if len(window_lines) < 2 or not _any_alike(window_lines):
-        return None
     candidates = [made for index in window if (made := _candidate(index, lines[index])) is not None]
     if len(candidates) < 2:
         return None
@@ -103,10 +100,14 @@ def _is_shaped(line: str) -> bool:
     return line.count(" ") >= 2 or not line.isascii()
 
 
-def _any_alike(window: list[str]) -> bool:
-    """Tell whether two lines may be copies at all: cheaper than to look whether each may be a headline."""
+def may_repeat(lines: list[str]) -> bool:
+    """Tell whether two lines above the prose are alike, whatever they are: most texts are done with that.
+
+    The word holds without the last line, too, unless the line above runs on into that.
+    """
+    window = [lines[index] for index in _window(lines)[0]]
     keys = []
-    for line in window:
+    for line in filter(_is_shaped, window):
         if line.endswith(_CUT) or _PARTS.search(line):
             return True
         keys.append(line_key(line))

@@ -20,6 +20,7 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 _DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d{1,4}(?:st|nd|rd|th|h\d{0,2}|am|pm)?")
 _DATE_SPLIT = re.compile(r"[\s,.:/|()·-]+")
+_SPACE = re.compile(r"\s*")
 _DASH = "(?:--+|[-–—―‒‐_ـ−])"
 # What ends a dateline: a dash, which may be glued to the text unless it is a hyphen, or after an agency's
 # name also a colon or full stop; (EFE).- has both.
@@ -203,9 +204,7 @@ def _keeps_enough(text: str, start: int) -> bool:
 
 
 def _skip_space(text: str, start: int) -> int:
-    while start < len(text) and text[start].isspace():
-        start += 1
-    return start
+    return _SPACE.match(text, start).end()  # type: ignore[union-attr]  # matches anything
 
 
 def _is_byline(line: str) -> bool:
@@ -242,7 +241,7 @@ def _is_headline(text: str, start: int, end: int, title: str | None) -> bool:
     words = line.split()
     if len(words) > _HEADLINE_WORDS or is_list_item(line) or is_turn(line):
         return False
-    if sum(word[0].isalpha() for word in words) < 3 and count_unspaced(line) < 6:
+    if len([word for word in words if word[0].isalpha()]) < 3 and count_unspaced(line) < 6:
         return False
     position = end
     for _ in range(_LINES):
@@ -379,11 +378,11 @@ def _is_region(chunk: str) -> bool:
 
 
 def says_corrected(leading: str) -> bool:
-    """Tell whether what stands before the body says that the text was corrected.
+    r"""Tell whether what stands before the body says that the text was corrected.
 
     Examples
     --------
-    >>> says_corrected("Nurses end strike\\nCorrection: the name of a nurse.\\n")
+    >>> says_corrected("Nurses end strike\nCorrection: the name of a nurse.\n")
     True
     """
     return _CORRECTED.search(leading) is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -28,7 +29,8 @@ _LENGTH = furniture.START_LENGTH
 _POINTS = 0x10000
 # Planes of letters without case or composition, which the slower tests pass over.
 _SIMPLE = ((0x3400, 0xA000), (0xAC00, 0xD7A4), (0xD800, 0xF900))
-_NONE = 1  # the row of the trie that no letter matches
+# Columns of the trie, and its row that no letter matches.
+_SIBLING, _CHILD, _NONE = 1, 2, 1
 
 
 def screen_texts(texts: pa.LargeStringArray, titles: pa.LargeStringArray | None = None) -> NDArray[np.uint16]:
@@ -39,8 +41,9 @@ def screen_texts(texts: pa.LargeStringArray, titles: pa.LargeStringArray | None 
 
     Examples
     --------
-    >>> screen_texts(pa.array(["The port was closed on Monday.", "Mayor&#8217;s plan"], pa.large_string())).tolist()
-    [0, 4]
+    >>> texts = pa.array(["The port was closed on Monday.", "Port plans&#8217; end"], pa.large_string())
+    >>> screen_texts(texts).tolist() == [0, kernels.MARKUP]
+    True
     """
     data, offsets = utf8_buffers(texts)
     if titles is None:
@@ -48,7 +51,8 @@ def screen_texts(texts: pa.LargeStringArray, titles: pa.LargeStringArray | None 
     else:
         title_data, title_offsets = utf8_buffers(titles)
     masks = np.zeros(len(texts), np.uint16)
-    kernels.screen(data, offsets, title_data, title_offsets, _todo(), _classes(), _folds(), _trie(), _places(), masks)
+    tables = (_todo(), _classes(), _folds(), _trie(), _places())
+    kernels.screen(data, offsets, title_data, title_offsets, *tables, masks)
     if texts.null_count:
         masks[pc.is_null(texts).to_numpy(zero_copy_only=False)] = 0
     return masks
@@ -148,12 +152,12 @@ def _folds() -> NDArray[np.uint16]:
 @cache
 def _trie() -> NDArray[np.int32]:
     """Make the trie of everything that a line, sentence, word or tag worth a look begins with."""
-    root: dict[int, list[object]] = {}
+    root = _Node()
     for starts, bit, whole in _starts():
         for start in starts:
-            _insert(root, start, bit, whole=whole)
+            root.insert(start, bit, whole=whole)
     rows: list[list[int]] = [[0, _NONE, _NONE, 0, 0], [_POINTS, _NONE, _NONE, 0, 0]]
-    _flatten(root, 0, rows)
+    root.append_children(rows, 0)
     return np.array(rows, np.int32)
 
 
@@ -177,28 +181,35 @@ def _starts() -> Iterator[tuple[Iterable[str], int, bool]]:
     yield markup.NAMES, kernels.LIKE_TAG, True
 
 
-def _insert(root: dict[int, list[object]], start: str, bit: int, *, whole: bool) -> None:
-    folds, classes = _folds(), _classes()
-    letters = [int(folds[ord(character)]) for character in start.casefold()]
-    while letters and classes[letters[0]] & kernels.SIGN:
-        letters.pop(0)
-    if 0 in letters:
-        letters, whole = letters[: letters.index(0)], False
-    if not letters:
-        raise ValueError(f"{start!r}: begins with no character that can be looked up")
-    children, node = root, None
-    for letter in letters:
-        node = children.setdefault(letter, [{}, 0, 0])
-        children = node[0]
-    node[2 if whole else 1] |= bit
+@dataclass(slots=True)
+class _Node:
+    children: dict[int, _Node] = field(default_factory=dict)
+    complete: int = 0  # bits of the starts that end here
+    whole: int = 0  # and of those that end here if the word does
 
+    def insert(self, start: str, bit: int, *, whole: bool) -> None:
+        folds, classes = _folds(), _classes()
+        letters = [int(folds[ord(character)]) for character in start.casefold()]
+        while letters and classes[letters[0]] & kernels.SIGN:
+            letters.pop(0)
+        if 0 in letters:
+            letters, whole = letters[: letters.index(0)], False
+        if not letters:
+            raise ValueError(f"{start!r}: begins with no character that can be looked up")
+        node = self
+        for letter in letters:
+            node = node.children.setdefault(letter, _Node())
+        if whole:
+            node.whole |= bit
+        else:
+            node.complete |= bit
 
-def _flatten(children: dict[int, list[object]], parent: int, rows: list[list[int]]) -> None:
-    before = _NONE
-    for letter in sorted(children):
-        grandchildren, opens, whole = children[letter]
-        place = len(rows)
-        rows.append([letter, _NONE, _NONE, opens, whole])
-        rows[parent if before == _NONE else before][2 if before == _NONE else 1] = place
-        _flatten(grandchildren, place, rows)
-        before = place
+    def append_children(self, rows: list[list[int]], place: int) -> None:
+        """Append the children as rows, chained by letter from the row at `place`, which is this node's."""
+        before, link = place, _CHILD
+        for letter in sorted(self.children):
+            child = self.children[letter]
+            rows[before][link] = len(rows)
+            before, link = len(rows), _SIBLING
+            rows.append([letter, _NONE, _NONE, child.complete, child.whole])
+            child.append_children(rows, before)

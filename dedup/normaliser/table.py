@@ -102,6 +102,9 @@ def build() -> dict[str, NDArray[Any]]:
         kind = _kind(character)
         if kind in (t.LETTER, t.CAPITAL, t.DIGIT, t.UNSPACED):
             folded = _fold(character).encode()
+            if kind == t.UNSPACED and len(folded.decode()) != 1:
+                # One character, one token: Thai sara am and its like stay whole.
+                folded = character.encode()
             if not folded:
                 kind = t.DROPPED
             fold_at[point] = len(folds)

@@ -203,12 +203,14 @@ class Corpus:
 
     @cached_property
     def occurrence(self) -> NDArray[np.int32]:
-        """Count equal texts from 1, in an order that depends on the records' fields, not on their places."""
+        """Count equal texts from 1, in an order that depends on the records' fields, not on their places.
+
+        Published records are counted apart: what a newcomer is called does not depend on the archive.
+        """
         digest, identity = self.digests("digest"), self.digests("identity")
-        order = np.lexsort(
-            (np.arange(len(digest)), identity[:, 1], identity[:, 0], digest[:, 1], digest[:, 0])
-        )
-        ordered = digest[order]
+        published = self.published.astype(np.uint64)
+        order = np.lexsort((identity[:, 1], identity[:, 0], published, digest[:, 1], digest[:, 0]))
+        ordered = np.column_stack([digest, published])[order]
         first = np.ones(len(order), np.bool_)
         first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
         begin = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))

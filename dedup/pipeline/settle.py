@@ -16,7 +16,7 @@ from dedup.pipeline.corpus import NO_DATE, Corpus
 from dedup.pipeline.verdicts import Verdicts, strengths
 from dedup.schema import RELATIONS
 
-_STORY = tuple(RELATIONS.index(name) for name in ("near", "contained", "partial", "revised"))
+STORY = tuple(RELATIONS.index(name) for name in ("near", "contained", "partial", "revised"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def stories(order: NDArray[np.int64], stars: Stars, verdicts: Verdicts) -> NDArr
 
     Kept versions of one article are grouped as stars around a lead, for reports only.
     """
-    rows = np.flatnonzero(np.isin(verdicts.relation, _STORY))
+    rows = np.flatnonzero(np.isin(verdicts.relation, STORY))
     a, b = stars.keeper[verdicts.a[rows]], stars.keeper[verdicts.b[rows]]
     apart = a != b
     rows, a, b = rows[apart], a[apart], b[apart]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -156,6 +156,20 @@ def word_diff(a: Words, b: Words, *, fold: bool = True) -> Diff:
     return pieces
 
 
+def in_one_column(diff: Diff) -> Iterator[tuple[int, int | str]]:
+    r"""Yield codes and contents for one column: where b's passage follows at once, it ends the line for both.
+
+    Examples
+    --------
+    >>> list(in_one_column([ONLY_A, "meters.\n", ONLY_B, "metres.\n"]))
+    [(1, 'meters. '), (2, 'metres.\n')]
+    """
+    codes, contents = diff[::2], diff[1::2]
+    for code, content, following in zip(codes, contents, [*codes[1:], None], strict=True):
+        joined = code in (ONLY_A, FACT_A) and following in (ONLY_B, FACT_B)
+        yield int(code), f"{str(content).rstrip()} " if joined else content
+
+
 def _stretches(a: Words, b: Words) -> list[_Stretch]:
     stretches: list[_Stretch] = []
     for op in Indel.opcodes(a.keys, b.keys):
@@ -234,11 +248,7 @@ def _add_changed(pieces: Diff, a: Words, b: Words, stretch: _Stretch) -> None:
     ):
         for place in range(start, end):
             _add_struck(pieces, words, place, codes[2])
-            word = words.words[place]
-            if words is a and place == end - 1 and stretch.b[1] > stretch.b[0]:
-                # The other side ends the line for both.
-                word = word.rstrip() + " "
-            _add(pieces, codes[1] if exchanged and place in facts else codes[0], word)
+            _add(pieces, codes[1] if exchanged and place in facts else codes[0], words.words[place])
 
 
 def _facts(words: Sequence[str], start: int, end: int) -> set[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from math import ceil
 
 
 def text(x: float, y: float, content: str, *, anchor: str = "start", kind: str = "label") -> str:
@@ -69,7 +70,9 @@ def columns(
     largest = max([sum(n for _, n in stack) for _, stack in bins] or [1]) or 1
     step = (width - left - right) / max(1, len(bins))
     base = height - bottom
-    every = max(1, -(-len(bins) // 8))
+    # Six and a half units a letter, and some room between two labels.
+    longest = max([len(name) for name, _ in bins] or [0])
+    every = max(1, ceil((6.5 * longest + 14) / step))
     parts = [line(left, base, width - right, base, "axis")]
     for place, (name, stack) in enumerate(bins):
         x, y = left + place * step, base
@@ -83,7 +86,10 @@ def columns(
         if values and total:
             parts.append(text(x + step / 2, y - 5, f"{total:,}", anchor="middle", kind="value"))
         if place % every == 0:
-            parts.append(text(x + step / 2, height - 7, name, anchor="middle"))
+            # A label wider than its column begins with it.
+            fits = 6.5 * longest < step
+            at = x + step / 2 if fits else x
+            parts.append(text(at, height - 7, name, anchor="middle" if fits else "start"))
     return drawing(width, height, parts, label)
 
 

@@ -41,7 +41,7 @@ def collapse(work: Workspace, prepared: DataFrame, config: Config) -> DataFrame:
 
     heading = F.coalesce(F.nullif("title", F.lit("")), F.nullif("url", F.lit("")))
     light = prepared.select(*_LIGHT, F.unhex(F.md5(heading)).alias("heading"))
-    equal = Window.partitionBy("digest").orderBy("identity", "published", "rest", "place")
+    equal = Window.partitionBy("digest", "published").orderBy("identity", "rest", "place")
     light = work.save("light", light.withColumn("occurrence", F.row_number().over(equal).cast("int")))
     flags = F.col("flags").bitwiseOR(F.coalesce("twice", F.lit(0).cast("long")))
     # Records without an id are kept from meeting in one partition.
@@ -71,7 +71,9 @@ def _twice(light: DataFrame) -> DataFrame:
     )
 
 
-def learn(work: Workspace, prepared: DataFrame, grouped: DataFrame, n_docs: int, config: Config) -> Statistics:
+def learn(
+    work: Workspace, prepared: DataFrame, grouped: DataFrame, n_docs: int, config: Config
+) -> Statistics:
     """Learn house text from one document of each node, as the batch does."""
     from pyspark.sql import functions as F  # noqa: N812
 
@@ -138,15 +140,20 @@ def rank_nodes(work: Workspace, grouped: DataFrame) -> DataFrame:
     with work.described("ranked"):
         sizes = dict(ranked.groupBy("part").count().collect())
     before = np.cumsum([0, *(sizes.get(part, 0) for part in range(max(sizes, default=0) + 1))]).tolist()
-    rank = F.element_at(F.array(*(F.lit(n).cast("long") for n in before)), F.col("part") + 1) + F.col("number")
+    rank = F.element_at(F.array(*(F.lit(n).cast("long") for n in before)), F.col("part") + 1) + F.col(
+        "number"
+    )
     published = F.col("published").cast("long")
     return work.save(
-        "nodes", first.join(ranked.select("place", rank.alias("rank")), "place").withColumn("rank", F.col("rank") * 2 + published)
+        "nodes",
+        first.join(ranked.select("place", rank.alias("rank")), "place").withColumn(
+            "rank", F.col("rank") * 2 + published
+        ),
     )
 
 
 def _number_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Number the rows of a sorted partition."""
+    """Count through the rows of a sorted partition."""
     from pyspark import TaskContext
 
     context = TaskContext.get()

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 MOST_ROUNDS = 40
 
 
-def find_components(work: Workspace, name: str, edges: DataFrame, *, most_rounds: int = MOST_ROUNDS) -> DataFrame:
+def find_components(
+    work: Workspace, name: str, edges: DataFrame, *, most_rounds: int = MOST_ROUNDS
+) -> DataFrame:
     """Return each node of the edges (``a``, ``b``) with its component, the least node in it.
 
     Raises
@@ -40,7 +42,8 @@ def find_components(work: Workspace, name: str, edges: DataFrame, *, most_rounds
             return members.unionByName(roots.select("node", F.col("node").alias("component")))
         before = after
     raise SystemFailure(
-        f"components did not settle in {most_rounds} rounds", remedy="report this with the corpus it happened on"
+        f"components did not settle in {most_rounds} rounds",
+        remedy="report this with the corpus it happened on",
     )
 
 

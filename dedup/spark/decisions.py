@@ -66,7 +66,10 @@ def sum_up(work: Workspace, decisions: DataFrame) -> dict[str, Any]:
     with work.described("sums"):
         statuses = decisions.groupBy("status", "relation").count().collect()
         flags = decisions.agg(
-            *(F.count(F.when(F.col("flags").bitwiseAND(bit) != 0, 1)).alias(name) for name, bit in FLAGS.items())
+            *(
+                F.count(F.when(F.col("flags").bitwiseAND(bit) != 0, 1)).alias(name)
+                for name, bit in FLAGS.items()
+            )
         ).first()
         rules = F.from_json("removed", "array<struct<rule: string>>")
         removed = decisions.where("removed is not null").select(F.explode(rules).alias("row"))
@@ -75,8 +78,12 @@ def sum_up(work: Workspace, decisions: DataFrame) -> dict[str, Any]:
         dropped = F.count(F.when(F.col("status") == "dropped", 1))
         sources = decisions.where("source is not null").groupBy("source")
         suspicious = sources.agg(F.count("*").alias("total"), dropped.alias("dropped"))
-        suspicious = suspicious.where("total > 100 and dropped > 0.9 * total").orderBy("source").limit(100).collect()
-        largest = decisions.where("cluster_size > 1").orderBy(F.desc("cluster_size"), "decision").limit(_LARGEST)
+        suspicious = (
+            suspicious.where("total > 100 and dropped > 0.9 * total").orderBy("source").limit(100).collect()
+        )
+        largest = (
+            decisions.where("cluster_size > 1").orderBy(F.desc("cluster_size"), "decision").limit(_LARGEST)
+        )
         shown = largest.select("cluster_size", F.get_json_object("decision", "$.id").alias("id")).collect()
     counts = dict.fromkeys(("kept", "dropped", "rejected"), 0)
     relations: dict[str, int] = {}
@@ -91,7 +98,11 @@ def sum_up(work: Workspace, decisions: DataFrame) -> dict[str, Any]:
         "flags": {name: flags[name] for name in FLAGS if flags[name]},
         "rules": {row.rule: row["count"] for row in by_rule},
         "digest": f"{total:064x}",
-        "sources": [(row.source, row.total, row.dropped) for row in suspicious],
+        "warnings": [
+            f"source {row.source!r} loses {row.dropped} of its {row.total} records: "
+            "is its text field the right one?"
+            for row in suspicious
+        ],
         "largest": [(row.id, row.cluster_size) for row in shown],
     }
 

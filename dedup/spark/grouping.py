@@ -68,7 +68,9 @@ def is_notice(rows: pa.RecordBatch) -> bool:
         return False
     head = rows.slice(0, NOTICE_LOOKED_AT)
     headings: dict[str | None, set[bytes]] = {}
-    for source, heading in zip(head.column("source").to_pylist(), head.column("heading").to_pylist(), strict=True):
+    for source, heading in zip(
+        head.column("source").to_pylist(), head.column("heading").to_pylist(), strict=True
+    ):
         if heading is not None:
             headings.setdefault(source, set()).add(heading)
     return any(len(found) >= NOTICE_TITLES for found in headings.values())
@@ -84,4 +86,3 @@ def _assign(group: _Group, place: int, date: int | None, config: Config) -> tupl
     group.heads.append((place, date))
     group.sizes.append(1)
     return place, 0
-

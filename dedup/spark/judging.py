@@ -79,7 +79,11 @@ def as_verdicts(rows: pa.RecordBatch) -> pa.RecordBatch:
 
 def _both(batch: pa.RecordBatch, name: str, rows: NDArray[np.int64]) -> pa.Array:
     """Return one value per document from the columns of both sides."""
-    return pa.chunked_array([batch.column(f"{name}_a"), batch.column(f"{name}_b")]).take(pa.array(rows)).combine_chunks()
+    return (
+        pa.chunked_array([batch.column(f"{name}_a"), batch.column(f"{name}_b")])
+        .take(pa.array(rows))
+        .combine_chunks()
+    )
 
 
 def _settled(column: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

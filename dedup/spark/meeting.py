@@ -232,7 +232,9 @@ def score(batches: Iterable[pa.RecordBatch], *, num_perm: int) -> Iterator[pa.Re
         scores = agreement.astype(np.uint32) * np.uint32(1000 // num_perm)
         part = np.minimum(shared / np.maximum(least, 1), 1)
         scores = np.where(shared > 0, np.maximum(scores, (part * 1000).astype(np.uint32)), scores)
-        passed = (shared > 0) | (longs(batch.column("met").cast(pa.int8())) > 0) & (agreement >= least_agreement)
+        passed = (shared > 0) | (longs(batch.column("met").cast(pa.int8())) > 0) & (
+            agreement >= least_agreement
+        )
         columns = [batch.column("a"), batch.column("b"), pa.array(scores.astype(np.int32))]
         yield pa.record_batch(columns, schema=SCORED).filter(pa.array(passed))
 

@@ -137,7 +137,9 @@ def digests(column: pa.Array) -> NDArray[np.uint64]:
 
 def longs(column: pa.Array) -> NDArray[np.int64]:
     """Return an integer column as int64, nulls as 0."""
-    values: NDArray[np.int64] = column.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    values: NDArray[np.int64] = (
+        column.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    )
     return values
 
 

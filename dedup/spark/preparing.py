@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dedup.canonical import id_order
 from dedup.config import Config
 from dedup.files import Chunk, Fields, parse
+from dedup.files.splice import splice_text
 from dedup.pipeline.decisions import removals
 from dedup.pipeline.prepare import prepare
 from dedup.schema import RECORDS
@@ -52,6 +53,9 @@ PREPARED = pa.schema(
 )
 
 
+LINES = pa.schema([("value", pa.string())])
+
+
 def prepare_columns(
     batches: Iterable[pa.RecordBatch], *, fields: Fields, config: Config
 ) -> Iterator[pa.RecordBatch]:
@@ -74,7 +78,9 @@ def prepare_lines(
         chunk = Chunk(0, 0, payload, 0, 0, "records", "jsonl")
         records = parse(chunk, fields, config.read.record_limit_bytes)
         rows = records.column("line")
-        yield _plain(prepare(records, config), batch.column("place").take(rows), batch.column("rest").take(rows))
+        yield _plain(
+            prepare(records, config), batch.column("place").take(rows), batch.column("rest").take(rows)
+        )
 
 
 def prepare_again(batches: Iterable[pa.RecordBatch], *, config: Config) -> Iterator[pa.RecordBatch]:
@@ -92,6 +98,17 @@ def prepare_again(batches: Iterable[pa.RecordBatch], *, config: Config) -> Itera
         yield _plain(prepare(records, config), batch.column("place"), batch.column("rest"))
 
 
+def splice_lines(batches: Iterable[pa.RecordBatch], *, name: str) -> Iterator[pa.RecordBatch]:
+    """Put cleaned texts into lines of JSON: takes ``value`` and the text, null for none; yields `LINES`."""
+    for batch in batches:
+        lines, texts = (column.to_pylist() for column in batch.columns)
+        values = [
+            line if text is None else splice_text(line.encode(), name, text)
+            for line, text in zip(lines, texts, strict=True)
+        ]
+        yield pa.record_batch([pa.array(values, pa.string())], schema=LINES)
+
+
 def sortable_id(token: str | None) -> bytes:
     """Return bytes that sort as the ids of JSON tokens do: numbers by value, strings, then none.
 
@@ -104,12 +121,12 @@ def sortable_id(token: str | None) -> bytes:
     kind, value = id_order(None if token is None else msgspec.json.decode(token))
     if kind:
         return bytes([kind]) + str(value).encode()
-    whole = math.floor(value)
-    size = (abs(whole).bit_length() + 7) // 8
-    magnitude = struct.pack(">I", size) + abs(whole).to_bytes(size)
-    if whole < 0:
-        magnitude = bytes(255 - byte for byte in magnitude)
-    return b"\0" + (b"\1" if whole >= 0 else b"\0") + magnitude + struct.pack(">d", float(value - whole))
+    whole = abs(math.trunc(value))
+    size = (whole.bit_length() + 7) // 8
+    magnitude = size.to_bytes(4) + whole.to_bytes(size) + struct.pack(">d", float(abs(value) - whole))
+    if value < 0:
+        return b"\0\0" + bytes(255 - byte for byte in magnitude)
+    return b"\0\1" + magnitude
 
 
 def _slices(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dedup import flags as bits
-from dedup.cluster import form_stars
+from dedup.cluster import Stars, form_stars
 from dedup.config import Config
 from dedup.pipeline import settle
 from dedup.pipeline.collapse import Nodes
@@ -57,6 +57,8 @@ SETTLED = pa.schema(
         ("b", pa.int64()),
     ]
 )
+# A keeper's rank, and the id of its story's lead: null when that is itself.
+TOLD = pa.schema([("rank", pa.int64()), ("story", pa.string())])
 _CORPUS = pa.schema(
     [
         ("id", pa.large_string()),
@@ -125,10 +127,30 @@ def _settle(rows: pa.RecordBatch, config: Config, *, final: bool) -> pa.RecordBa
     return _joined(settled, _asked(component, ranks, missing))
 
 
+def tell_stories(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Find the lead of each kept node's story; yield `TOLD`.
+
+    Takes what `settle_components` takes, the nodes being final keepers and
+    the verdicts those between what they stand for.
+    """
+    for piece in pieces(batches, ["component"], group_rows=1 << 62, piece_rows=1 << 12):
+        kind = longs(piece.rows.column("kind"))
+        corpus, found = _corpus(piece.rows.filter(pa.array(kind == NODE)))
+        nodes, ranks = _nodes(corpus), longs(found.column("rank"))
+        verdicts = read_verdicts([_verdicts(piece.rows, kind == VERDICT, ranks)], nodes.node_of)
+        order = visiting_order(corpus, nodes, verdicts)
+        numbers = nodes.node_of
+        story = settle.stories(order, Stars(numbers, np.full(len(numbers), -1)), verdicts)
+        shown = [None if lead == node else _shown(corpus, lead) for node, lead in enumerate(story.tolist())]
+        yield pa.record_batch([pa.array(ranks), pa.array(shown, pa.string())], schema=TOLD)
+
+
 class _Held(Corpus):
     """Representatives of some components, in memory."""
 
-    def __init__(self, batch: pa.RecordBatch, published: NDArray[np.bool_], occurrence: NDArray[np.int64]) -> None:
+    def __init__(
+        self, batch: pa.RecordBatch, published: NDArray[np.bool_], occurrence: NDArray[np.int64]
+    ) -> None:
         self.batches, self.schema, self.n_batches_new = [batch], batch.schema, 1
         self.starts = np.array([0, batch.num_rows])
         self.places, self.files, self.set_aside = [], [], {}
@@ -169,7 +191,8 @@ def _outcomes(outcome: Outcome, found: pa.RecordBatch, chosen: NDArray[np.int64]
         kept = keeper[node] == node
         lead = int(outcome.story[node])
         preferences = outcome.preferences.get(node) if kept else None
-        columns["evidence"].append(None if kept else _ENCODE(evidence(outcome.verdicts, int(outcome.witness[node]))))
+        witness = int(outcome.witness[node])
+        columns["evidence"].append(None if kept else _ENCODE(evidence(outcome.verdicts, witness)))
         columns["story"].append(None if lead == keeper[node] else _shown(corpus, lead))
         columns["preferences"].append(_ENCODE(readable_dates(preferences)) if preferences else None)
         columns["supersedes"].append(_shown(corpus, superseded[node]) if node in superseded else None)
@@ -185,7 +208,9 @@ def _outcomes(outcome: Outcome, found: pa.RecordBatch, chosen: NDArray[np.int64]
     return _filled(arrays, len(chosen))
 
 
-def _asked(component: NDArray[np.int64], ranks: NDArray[np.int64], missing: NDArray[np.int64]) -> pa.RecordBatch:
+def _asked(
+    component: NDArray[np.int64], ranks: NDArray[np.int64], missing: NDArray[np.int64]
+) -> pa.RecordBatch:
     arrays = {
         "component": pa.array(component[missing[:, 0]]),
         "a": pa.array(ranks[missing[:, 0]]),
@@ -207,5 +232,3 @@ def _joined(*batches: pa.RecordBatch) -> pa.RecordBatch:
 def _shown(corpus: Corpus, document: int) -> bytes:
     token = corpus.value("id", document)
     return bytes(shown_id(token, "" if token is not None else corpus.record(document)))
-
-

@@ -18,14 +18,14 @@ _COMPARED = ("key", "classes", "title_key", "source", "date")
 
 def verify(
     work: Workspace,
-    name: str,
-    pairs: DataFrame,
     prepared: DataFrame,
     nodes: DataFrame,
     statistics: Statistics,
     config: Config,
+    name: str,
+    pairs: DataFrame,
 ) -> DataFrame:
-    """Judge pairs of ranks; save and return `judging.JUDGED`."""
+    """Judge pairs of ranks; save them under a name and return `judging.JUDGED`."""
     from pyspark.sql import functions as F  # noqa: N812
 
     texts = prepared.select("place", *_COMPARED).join(nodes.select("place", "rank"), "place").drop("place")

@@ -17,6 +17,7 @@ from dedup.spark.pieces import Stage
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
 # A partition of so many documents is about 70 MB of bucket entries: it sorts in memory.
 _DOCUMENTS_PER_PARTITION = 25_000
@@ -43,13 +44,14 @@ class Workspace:
         self.path = path.rstrip("/")
         self._fixed = partitions
         self.partitions = partitions or self.parallelism
+        self._schemas: dict[str, StructType] = {}
 
     @property
     def parallelism(self) -> int:
         """Tasks that can run at once; 8 where a remote session can't tell."""
         try:
-            return max(1, self.session.sparkContext.defaultParallelism)
-        except Exception:  # Spark Connect has no context  # noqa: BLE001
+            return max(1, int(self.session.sparkContext.defaultParallelism))
+        except Exception:  # Spark Connect has no context
             return 8
 
     def size_for(self, n_docs: int) -> None:
@@ -64,16 +66,17 @@ class Workspace:
             frame.write.options(compression="zstd", maxRecordsPerFile=0, **options).mode("overwrite").parquet(
                 f"{self.path}/{name}"
             )
-        return self.load(name, frame)
+        self._schemas[name] = frame.schema
+        return self.load(name)
 
-    def save_snapshot(self, frame: DataFrame) -> DataFrame:
-        """Write the input; return it with ``place``, the address of each row."""
-        saved = self.save("input", frame, **{"parquet.block.size": _SNAPSHOT_GROUP_BYTES})
+    def save_snapshot(self, frame: DataFrame, name: str = "input") -> DataFrame:
+        """Write records; return them with ``place``, the address of each row."""
+        saved = self.save(name, frame, **{"parquet.block.size": _SNAPSHOT_GROUP_BYTES})
         return saved.select("*", place_column())
 
-    def load(self, name: str, like: DataFrame) -> DataFrame:
+    def load(self, name: str) -> DataFrame:
         """Return a table of this run."""
-        return self.session.read.schema(like.schema).parquet(f"{self.path}/{name}")
+        return self.session.read.schema(self._schemas[name]).parquet(f"{self.path}/{name}")
 
     @contextmanager
     def described(self, name: str) -> Iterator[None]:

@@ -18,7 +18,7 @@ _TYPES = {
     "ordinal": "int8", "id": "text", "digest": "bytea", "key_digest": "bytea", "identity": "bytea",
     "keeper": "int8", "n_tokens": "int8", "flags": "int8", "date": "int8", "source": "text", "added": "int8",
     "verdict": "text", "content": "bytea", "data": "bytea", "ready": "int8", "n_entries": "int8",
-    "fences": "bytea", "number": "int8", "entries": "bytea", "batch": "text", "at": "int8",
+    "fences": "bytea", "number": "int8", "entries": "bytea", "batch": "text", "input": "text", "at": "int8",
     "verdicts": "bytea",
 }  # fmt: skip
 

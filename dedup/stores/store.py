@@ -30,7 +30,7 @@ TABLES = (
     "CREATE TABLE {p}segments (number {int} PRIMARY KEY, ready {int} NOT NULL, n_entries {int} NOT NULL,"
     " fences {blob} NOT NULL)",
     "CREATE TABLE {p}pages (number {int} PRIMARY KEY, entries {blob} NOT NULL)",
-    "CREATE TABLE {p}ledger (batch TEXT PRIMARY KEY, content TEXT NOT NULL, at {int} NOT NULL,"
+    "CREATE TABLE {p}ledger (batch TEXT PRIMARY KEY, input TEXT NOT NULL, at {int} NOT NULL,"
     " verdicts {blob} NOT NULL)",
 )
 NAMES = ("meta", "documents", "texts", "sketches", "segments", "pages", "ledger")
@@ -218,12 +218,12 @@ class Store(ABC):
 
     def ledger(self, batch: str) -> tuple[str, bytes] | None:
         """Return the content digest and the packed verdicts of a batch that was committed before."""
-        found = self.rows(f"SELECT content, verdicts FROM {self.prefix}ledger WHERE batch = ?", (batch,))
+        found = self.rows(f"SELECT input, verdicts FROM {self.prefix}ledger WHERE batch = ?", (batch,))
         return (str(found[0][0]), bytes(found[0][1])) if found else None
 
     def add_ledger(self, batch: str, content: str, at: int, verdicts: bytes) -> None:
         """Record a batch with its verdicts."""
-        self.insert("ledger", ("batch", "content", "at", "verdicts"), [(batch, content, at, verdicts)])
+        self.insert("ledger", ("batch", "input", "at", "verdicts"), [(batch, content, at, verdicts)])
 
     def clear(self) -> None:
         """Delete all content but the settings."""

@@ -17,8 +17,8 @@ from dedup.config import VerifyConfig
 from dedup.kernels import gaps as kernels
 from dedup.records import ScoredPair
 from dedup.verify.align import survey
-from dedup.verify.digest import is_digest
 from dedup.verify.cascade import decide_by_sets
+from dedup.verify.digest import is_digest
 from dedup.verify.evidence import collect
 from dedup.verify.rules import Verdict, days_between, decide, exchanged_facts, glance, keep_both, limits_of
 from dedup.verify.view import View, line_hashes
@@ -109,8 +109,7 @@ def relate(
         evidence = collect(a, b, shown, limits_of(config.profile).hopeless(a, b), ocr=ocr)
         found = decide(a, b, evidence, config)
         only_a, only_b = evidence.sides
-        own = only_a.own - only_a.heads - only_b.own + only_b.heads
-        foreign = only_a.foreign + only_a.heads - only_b.foreign - only_b.heads
+        own, foreign = only_a.prose - only_b.prose, only_a.foreign - only_b.foreign
         if ocr or evidence.replaced:
             exchanged = exchanged_facts(a, b, evidence)
     if not isinstance(found, Verdict):
@@ -123,11 +122,15 @@ def relate(
         verdict = verdict._replace(fuller=_OTHER[verdict.fuller])
         own, foreign = -own, -foreign
     ratio = round(2 * shown.matched / max(1, a.n_tokens + b.n_tokens), 4)
-    return _scored(verdict, overlap, ratio, {"extra": own, "foreign": foreign, "windowed": int(shown.windowed)})
+    features = {"extra": own, "foreign": foreign, "windowed": int(shown.windowed)}
+    return _scored(verdict, overlap, ratio, features)
 
 
 def _scored(
-    verdict: Verdict, overlap: Overlap, ratio: float | None = None, features: Mapping[str, float] | None = None
+    verdict: Verdict,
+    overlap: Overlap,
+    ratio: float | None = None,
+    features: Mapping[str, float] | None = None,
 ) -> ScoredPair:
     jaccard, containment = round(overlap.jaccard, 4), round(overlap.containment, 4)
     return ScoredPair(

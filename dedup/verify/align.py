@@ -76,7 +76,7 @@ def survey(a: View, b: View, houses: tuple[NDArray[np.uint8] | None, ...] = (Non
     counts = np.zeros(kernels.N_COUNTS, np.int64)
     if gaps is None:  # unreachable: exact codes differ where hashes do
         raise AssertionError
-    kernels.weigh_gaps(  # type: ignore[no-untyped-call]
+    kernels.weigh_gaps(
         blocks, gaps, a.hashes, a.folded, a.facts, a.kinds, a.capitals != "nothing", marks_a,
         b.hashes, b.folded, b.facts, b.kinds, b.capitals != "nothing", marks_b, counts,
     )  # fmt: skip
@@ -90,7 +90,7 @@ def _find_gaps(
     runs = _align_in_windows(code_a, code_b) if windowed else _matching_blocks(code_a, code_b)
     blocks = np.array(runs, np.int32).reshape(-1, 3)
     gaps = np.empty((len(runs) + 1, 4), np.int32)
-    n_blocks, n_gaps = kernels.find_gaps(blocks, a.hashes, b.hashes, gaps)  # type: ignore[no-untyped-call]
+    n_blocks, n_gaps = kernels.find_gaps(blocks, a.hashes, b.hashes, gaps)
     return blocks[:n_blocks], gaps[:n_gaps] if n_blocks >= 0 else None
 
 

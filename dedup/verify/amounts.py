@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from dedup.verify.facts import DIGITS, number_of
@@ -26,26 +27,44 @@ _INFLECTED = {
     "40": "сорока اربعون اربعين أربعون أربعين चालीस", "50": "пятидесяти خمسون خمسين पचास elli",
     "60": "шестидесяти ستون ستين साठ", "70": "семьдесят семидесяти سبعون سبعين सत्तर",
     "80": "восемьдесят восьмидесяти ثمانون ثمانين अस्सी", "90": "девяноста تسعون تسعين नब्बे",
-    "100": "ста مئة مائة सौ 百", "200": "двести", "300": "триста", "400": "четыреста", "500": "пятьсот",
+    "100": "ста مئة مائة सौ 百",
+    "200": "двести doscientos doscientas duzentos duzentas مئتان مئتين مائتين",
+    "300": "триста trescientos trescientas trezentos trezentas",
+    "400": "четыреста cuatrocientos cuatrocientas quatrocentos quatrocentas",
+    "500": "пятьсот quinientos quinientas quinhentos quinhentas",
+    "600": "шестьсот seiscientos seiscientas seiscentos seiscentas",
+    "700": "семьсот setecientos setecientas setecentos setecentas",
+    "800": "восемьсот ochocientos ochocientas oitocentos oitocentas",
+    "900": "девятьсот novecientos novecientas novecentos novecentas",
     "1000": "thousand tausend mille mil mila bin тысяч тысячи тысяча الف ألف آلاف हजार हज़ार 千",
     "10000": "万 萬", "100000000": "亿 億",
 }
 # "on" is ten in Turkish, but only before another number word.
-_AFTER_ON = frozenset("bir iki uc dort bes alti yedi sekiz dokuz".split())
-_JOINED = frozenset("and und et y e ve и و".split())
-_HALVES = frozenset("half media medio demi demie meia meio mezzo mezza bucuk".split())
+_AFTER_ON = frozenset(["bir", "iki", "uc", "dort", "bes", "alti", "yedi", "sekiz", "dokuz"])
+_JOINED = frozenset(["and", "und", "et", "y", "e", "ve", "и", "و"])
+_HALVES = frozenset(["half", "media", "medio", "demi", "demie", "meia", "meio", "mezzo", "mezza", "bucuk"])
 # fmt: on
-_GERMAN_UNITS = "ein zwei drei vier funf sechs sieben acht neun".split()
-_GERMAN_TENS = "zwanzig dreissig vierzig funfzig sechzig siebzig achtzig neunzig".split()
+
+
+def _folded(word: str) -> str:
+    """Return an Arabic word as the key has it, without hamza and points."""
+    if "\u0600" <= word[0] <= "\u06ff":
+        return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
+    return word
+
+
+_GERMAN_UNITS = ["ein", "zwei", "drei", "vier", "funf", "sechs", "sieben", "acht", "neun"]
+_GERMAN_TENS = ["zwanzig", "dreissig", "vierzig", "funfzig", "sechzig", "siebzig", "achtzig", "neunzig"]
+_DECADES = ["twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties"]
 _VALUES = {
     **{word: int(digits) for word, digits in DIGITS.items()},
-    **{word: int(digits) for digits, words in _INFLECTED.items() for word in words.split()},
+    **{_folded(word): int(digits) for digits, words in _INFLECTED.items() for word in words.split()},
     **{
         f"{unit}und{ten}": 10 * tens + units
         for tens, ten in enumerate(_GERMAN_TENS, 2)
         for units, unit in enumerate(_GERMAN_UNITS, 1)
     },
-    **{f"{word[:-1]}ies": 10 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)},
+    **{word: 10 * n for n, word in enumerate(_DECADES, 2)},
 }
 
 
@@ -90,12 +109,12 @@ def value_runs(tokens: Sequence[str], places: Sequence[int]) -> list[tuple[float
     for p in places:
         value = _value(tokens, p)
         if value is not None:
-            if run and (p - run[-1] > 1 or not tokens[run[-1]][0].isalpha() or tokens[p][0].isdigit()):
+            if run and (p - run[-1] > 1 or not _goes_on(tokens, run[-1], p)):
                 runs.append(_closed(tokens, values, run, chosen))
                 run, values = [], []
             run.append(p)
             values.append(value)
-        elif run and tokens[p] in _JOINED and p - run[-1] == 1 and p + 1 in chosen and tokens[p + 1] in _VALUES:
+        elif run and tokens[p] in _JOINED and p - run[-1] == 1 and _number_follows(tokens, p, chosen):
             run.append(p)
         elif run:
             runs.append(_closed(tokens, values, run, chosen))
@@ -105,12 +124,35 @@ def value_runs(tokens: Sequence[str], places: Sequence[int]) -> list[tuple[float
     return runs
 
 
+def _goes_on(tokens: Sequence[str], p: int, q: int) -> bool:
+    """Tell whether two tokens side by side are one number: two words, or digits and a large unit."""
+    word = tokens[q]
+    if word[0].isdigit() or word not in _VALUES:
+        return False
+    return tokens[p] in _VALUES or (tokens[p][0].isdigit() and _VALUES[word] >= 1000)
+
+
+def _number_follows(tokens: Sequence[str], p: int, chosen: set[int]) -> bool:
+    return p + 1 in chosen and tokens[p + 1] in _VALUES
+
+
 def _closed(
     tokens: Sequence[str], values: Sequence[float], run: list[int], chosen: set[int]
 ) -> tuple[float, list[int]]:
     """Return the value of a finished run, with a half that follows: "dos horas y media"."""
+    # What both texts have of the number belongs to it: "6.8 [million]", "forty [eight]".
+    values = list(values)
+    first, last = run[0], run[-1]
+    while last + 1 < len(tokens) and _goes_on(tokens, last, last + 1):
+        last += 1
+        values.append(_VALUES[tokens[last]])
+    while first > 0 and tokens[first] in _VALUES and _value(tokens, first - 1) is not None:
+        first -= 1
+        values.insert(0, _value(tokens, first) or 0)
+        if tokens[first][0].isdigit():
+            break
     value = _compose(values)
-    for p in range(run[-1] + 1, min(run[-1] + 4, len(tokens))):
+    for p in range(last + 1, min(last + 4, len(tokens))):
         if tokens[p] in _HALVES and value == int(value):
             half = [q for q in (p - 1, p) if q in chosen and (q == p or tokens[q] in _JOINED)]
             return value + 0.5, [*run, *half]

@@ -15,7 +15,7 @@ LEAST_CONTAINMENT = 0.12
 LEAST_SHARED = 8
 
 
-def decide_by_sets(  # noqa: PLR0917
+def decide_by_sets(
     shared: NDArray[Any],
     size_a: NDArray[Any],
     size_b: NDArray[Any],

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup.flags import TOKEN_CAPITAL, TOKEN_NUMBER, TOKEN_SENTENCE_START, TOKEN_UNSPACED
-from dedup.kernels import gaps as kernels
+from dedup.kernels import facts as kernels
 from dedup.verify.align import Survey
 from dedup.verify.view import View
 
@@ -51,7 +51,7 @@ def is_digest(views: tuple[View, View], survey: Survey, holder: int) -> bool:
     first, last = int(places[0]), int(places[-1]) + 1
     if np.count_nonzero(rest[first:last]) > SCATTERED * (last - first):
         return False
-    late = np.count_nonzero(rest[:first]) >= LATE_TOKENS
+    late = bool(np.count_nonzero(rest[:first]) >= LATE_TOKENS)
     names, words = _recurring(views[holder], held, rest)
     if names is None and words is None:
         return False

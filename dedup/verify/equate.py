@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from rapidfuzz.distance import Levenshtein
 
 from dedup.flags import TOKEN_CAPITAL
-from dedup.kernels.gaps import MONTH, NUMBER, WEEKDAY
+from dedup.kernels.facts import MONTH, NUMBER, WEEKDAY
 from dedup.verify.amounts import without_same_values
 from dedup.verify.facts import (
     MONTHS,
@@ -110,15 +110,16 @@ def _falls_on(published: int, month: int, day: int, weekday: int) -> bool:
 def _without_same_digits(
     left: list[int], right: list[int], words_a: list[str], words_b: list[str]
 ) -> tuple[list[int], list[int]]:
-    """Remove all numbers if they are the same digits cut apart elsewhere: "4.2" and "4 2"."""
-    digits_a = [w.replace(".", "") for w in words_a]
-    digits_b = [w.replace(".", "") for w in words_b]
-    joined = "".join(w for w in digits_a if w.isdigit())
-    if not joined or joined != "".join(w for w in digits_b if w.isdigit()):
+    """Remove all numbers if they are the same digits cut apart elsewhere: "4.2" and "4 2", "6h50" and "6 50"."""
+    digits_a = ["".join(filter(str.isdigit, w)) for w in words_a]
+    digits_b = ["".join(filter(str.isdigit, w)) for w in words_b]
+    joined = "".join(digits_a)
+    # As many numbers on either side are not cut apart: 1.5 is not 15.
+    if not joined or joined != "".join(digits_b) or digits_a.count("") - len(left) == digits_b.count("") - len(right):
         return left, right
     return (
-        [p for p, w in zip(left, digits_a, strict=True) if not w.isdigit()],
-        [p for p, w in zip(right, digits_b, strict=True) if not w.isdigit()],
+        [p for p, digits in zip(left, digits_a, strict=True) if not digits],
+        [p for p, digits in zip(right, digits_b, strict=True) if not digits],
     )
 
 
@@ -137,7 +138,9 @@ def _without_variants(
         places = right if word[0].isdigit() else [*begun.get(word[0], ()), *begun.get("0", ())]
         for q in places:
             other = tokens_b[q]
-            if q not in gone and may_vary(word, other) and (is_variant(word, other) or is_abbreviation(word, other)):
+            if q in gone or not may_vary(word, other):
+                continue
+            if is_variant(word, other) or is_abbreviation(word, other):
                 gone.add(q)
                 break
         else:

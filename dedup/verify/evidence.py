@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from dedup.flags import TOKEN_CAPITAL, TOKEN_NUMBER
-from dedup.kernels import gaps as marks
+from dedup.kernels import facts as marks
+from dedup.kernels import gaps
 from dedup.verify.align import Survey
 from dedup.verify.equate import cancel, same_amounts, same_reading
-from dedup.verify.facts import CORRECTION_WORDS, exchanges_days, number_of
+from dedup.verify.facts import exchanges_days, number_of
 from dedup.verify.names import beside_shared, is_date_stamp, is_list_number, is_name
 from dedup.verify.stages import count_bodies, exchanged_stage
 from dedup.verify.view import View
@@ -21,8 +22,9 @@ REWORDED = 20
 LEAD_TOKENS = 80
 # A passage this long objects by its length alone: its facts add nothing.
 LONG_PASSAGE = 60
-# A passage of so many tokens with hardly a small letter is a headline or a contact, not prose.
-HEAD_TOKENS = 6
+# A passage of so many tokens is a sentence, or, with hardly a small letter, a headline or a contact. Fewer
+# tokens are a wording.
+SENTENCE_TOKENS = 10
 HEAD_SMALL_LETTERS = 0.25
 # A name written in characters or a word of a script without capitals.
 NAME_TOKENS = 6
@@ -42,7 +44,7 @@ class Side:
     names: int = 0  # names that the other text has nowhere
     added_names: int = 0  # first names, ranks and acronyms beside a name that both have
     foreign: int = 0  # tokens of furniture, datelines and house text
-    heads: int = 0  # own tokens in passages without small letters: headlines and contacts in the midst
+    prose: int = 0  # own tokens in passages of a sentence's length
     correction: bool = False  # announces a correction
 
 
@@ -84,11 +86,14 @@ def collect(
         Forgive letters taken for others.
     """
     counts = survey.counts
-    evidence = Evidence((Side(), Side()), survey.matched, counts[marks.RUNS], survey.windowed)
-    evidence.moved = counts[marks.MOVED_A : marks.MOVED_B + 1]
-    evidence.sides[0].foreign, evidence.sides[1].foreign = counts[marks.FOREIGN_A : marks.FOREIGN_B + 1]
+    evidence = Evidence((Side(), Side()), survey.matched, counts[gaps.RUNS], survey.windowed)
+    evidence.moved = counts[gaps.MOVED_A : gaps.MOVED_B + 1]
+    evidence.sides[0].foreign, evidence.sides[1].foreign = counts[gaps.FOREIGN_A : gaps.FOREIGN_B + 1]
     marks_a, marks_b = survey.marks
-    for i1, i2, j1, j2 in survey.gaps.tolist():
+    caseless = a.capitals == b.capitals == "nothing"
+    seen: set[tuple[str, str]] = set()
+    for gap in survey.gaps.tolist():
+        i1, i2, j1, j2 = gap
         left, right = _chosen(marks_a, i1, i2, _OWN), _chosen(marks_b, j1, j2, _OWN)
         if min(i1, j1) < LEAD_TOKENS:
             headed = _chosen(marks_a, i1, i2, _OWN_OR_FRAMED), _chosen(marks_b, j1, j2, _OWN_OR_FRAMED)
@@ -102,13 +107,15 @@ def collect(
                 continue
             left, right, variants = cancel(a, b, left, right)
             evidence.variants += variants
+            if caseless and left and right:
+                _note_replaced(a, b, gap, seen, evidence)
         if left or right:
             _count_facts(a, b, left, right, evidence, survey.marks)
             if not ocr and all(
-                side.longest > most[0] or side.own > own for side, own in zip(evidence.sides, most[1:], strict=True)
+                side.longest > most[0] or side.own > own
+                for side, own in zip(evidence.sides, most[1:], strict=True)
             ):
                 break
-    evidence.replaced = _replaced(a, b, survey)
     only_a, only_b = evidence.swaps[0] - evidence.swaps[1], evidence.swaps[1] - evidence.swaps[0]
     evidence.numbers = list(zip(only_a.elements(), only_b.elements(), strict=False))
     if not evidence.stage:
@@ -116,18 +123,16 @@ def collect(
     return evidence
 
 
-def _replaced(a: View, b: View, survey: Survey) -> str:
-    """Find what one text calls otherwise again and again; only where capitals don't tell names."""
-    if "names" in (a.capitals, b.capitals) or "nouns" in (a.capitals, b.capitals):
-        return ""
-    seen: set[tuple[str, str]] = set()
-    for i1, i2, j1, j2 in survey.gaps.tolist():
-        if 0 < i2 - i1 <= NAME_TOKENS and 0 < j2 - j1 <= NAME_TOKENS:
-            pair = " ".join(a.tokens[i1:i2]), " ".join(b.tokens[j1:j2])
-            if pair in seen:
-                return f"{pair[0]} against {pair[1]}"
-            seen.add(pair)
-    return ""
+def _note_replaced(
+    a: View, b: View, gap: list[int], seen: set[tuple[str, str]], evidence: Evidence
+) -> None:
+    """Note what one text calls otherwise again and again: a name, where capitals don't tell names."""
+    i1, i2, j1, j2 = gap
+    if i2 - i1 <= NAME_TOKENS and j2 - j1 <= NAME_TOKENS:
+        pair = " ".join(a.tokens[i1:i2]), " ".join(b.tokens[j1:j2])
+        if pair in seen and not evidence.replaced:
+            evidence.replaced = f"{pair[0]} against {pair[1]}"
+        seen.add(pair)
 
 
 def _chosen(marked: bytes, start: int, end: int, wanted: bytes) -> list[int]:
@@ -193,11 +198,15 @@ def _own_facts(
     known: list[int] = []
     names: list[int] = []
     if n > LONG_PASSAGE:
+        side.prose += n
         return lacking, known, names
     classes, facts = view.classes, view.facts
-    if n >= HEAD_TOKENS and view.capitals != "nothing":
+    if n >= SENTENCE_TOKENS:
         small = sum(1 for p in places if not classes[p] & (TOKEN_CAPITAL | TOKEN_NUMBER))
-        side.heads += n if small <= HEAD_SMALL_LETTERS * n else 0
+        if view.capitals != "nothing" and small <= HEAD_SMALL_LETTERS * n:
+            side.foreign += n
+        else:
+            side.prose += n
     for p in places:
         lacked = marked[p] == marks.LACKED
         fact = int(facts[p])

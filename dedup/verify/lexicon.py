@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from dedup.kernels import gaps as bits
+from dedup.kernels import facts as bits
 from dedup.kernels.sketches import hash_tokens
 from dedup.verify.facts import (
     CALENDAR,
@@ -47,12 +47,12 @@ def special_words() -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.
             meanings[word] = meanings.get(word, 0) | bit
     for word in ("percent", "pct", "prozent", "pourcent", "percentage"):
         meanings.setdefault(word, 0)
-    words = list(meanings)
-    hashes, folds = _hash(words), _hash([fold(word) for word in words])
+    known = list(meanings)
+    hashes, folds = _hash(known), _hash([fold(word) for word in known])
     table = np.zeros(_SLOTS, np.uint64)
     folded = np.zeros(_SLOTS, np.uint64)
     facts = np.zeros(_SLOTS, np.uint16)
-    for value, form, word in zip(hashes.tolist(), folds.tolist(), words, strict=True):
+    for value, form, word in zip(hashes.tolist(), folds.tolist(), known, strict=True):
         slot = (value >> 32) & (_SLOTS - 1)
         while table[slot]:
             slot = (slot + 1) & (_SLOTS - 1)
@@ -63,5 +63,5 @@ def special_words() -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.
 def _hash(words: list[str]) -> NDArray[np.uint64]:
     hashes = np.empty(len(words), np.uint64)
     key = " ".join(words).encode()
-    hash_tokens(np.frombuffer(key, np.uint8), 0, len(key), hashes)  # type: ignore[no-untyped-call]
+    hash_tokens(np.frombuffer(key, np.uint8), 0, len(key), hashes)
     return hashes

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from dedup.config import Profile, VerifyConfig
-from dedup.records import Relation
 from dedup.kernels import gaps as kernels
+from dedup.records import Relation
 from dedup.verify.align import Survey
 from dedup.verify.evidence import Evidence
 from dedup.verify.view import View
@@ -51,8 +51,8 @@ SHORT_REWORDED = 0.15
 # A short notice that returns days later in other words is the notice of another day.
 NOTICE_TOKENS = 100
 NOTICE_DAYS = 3
-# What returns after months in other words is about the next event.
-DISTANT_DAYS = 60
+# What returns after weeks in other words is about the next event.
+DISTANT_DAYS = 30
 DISTANT_REWORDED = 0.03
 # Texts are "near" when neither has more than this share of its own beyond the other.
 NEAR_SHARE = 0.1
@@ -67,7 +67,7 @@ NOUN_WEIGHT = 0.25
 # passage for the most part (a local paragraph); what two writers made of one statement lies scattered.
 STORY_SHARE = 0.5
 SIBLING_SHARE = 0.62
-ONE_PASSAGE = 0.6
+ONE_PASSAGE = .9
 # A later take holds this share of the earlier one, with a few other numbers, and adds passages to it.
 UPDATE_HOLDS = 0.82
 UPDATE_NUMBERS = 6
@@ -155,29 +155,42 @@ def _objection(
         return f"a passage of {own.longest} tokens of its own"
     if own.own > limits.reworded * n:
         return f"{own.own} of {n} tokens of its own"
+    return (
+        _other_facts(views, evidence, side, limits)
+        or ("a correction note" if own.correction else "")
+        or _other_time(views, evidence, side, days)
+    )
+
+
+def _other_facts(views: tuple[View, View], evidence: Evidence, side: int, limits: Limits) -> str:
+    own = evidence.sides[side]
+    n = views[side].n_tokens
     if evidence.numbers:
         return "number {} against {}".format(*evidence.numbers[0])
     if evidence.days:
         return "another day or month"
     if evidence.replaced:
         return f"{evidence.replaced}, each time"
-    weight = _name_weight(views)
-    names = weight * (len(evidence.names) + (own.names - len(evidence.names)) / 2)
+    names = _name_weight(views) * (len(evidence.names) + (own.names - len(evidence.names)) / 2)
     if own.numbers * limits.tokens_per_number + names * limits.tokens_per_name > n:
         return f"{own.numbers} numbers and {own.names} names of its own"
     if evidence.stage:
         return f"another stage: {evidence.stage}"
-    if own.correction:
-        return "a correction note"
     if n < SHORT_TOKENS and (own.own > SHORT_REWORDED * n or own.added_names):
         return f"{own.own} of only {n} tokens of its own"
-    other = evidence.sides[1 - side]
-    distant = days is not None and days > DISTANT_DAYS
-    if distant and min(own.own / n, other.own / views[1 - side].n_tokens) > DISTANT_REWORDED:
-        return f"reworded after {days:.0f} days"
-    reworded = own.own and other.own
-    if reworded and n < NOTICE_TOKENS and days is not None and days > NOTICE_DAYS:
+    return ""
+
+
+def _other_time(views: tuple[View, View], evidence: Evidence, side: int, days: float | None) -> str:
+    """Say so if a text comes back after some time in other words: it is about the next event then."""
+    if days is None or days <= NOTICE_DAYS:
+        return ""
+    n = views[side].n_tokens
+    own, other = evidence.sides[side].own, evidence.sides[1 - side].own
+    if n < NOTICE_TOKENS and own and other:
         return f"a notice of {n} tokens that returns after {days:.0f} days"
+    if days > DISTANT_DAYS and min(own / n, other / views[1 - side].n_tokens) > DISTANT_REWORDED:
+        return f"reworded after {days:.0f} days"
     return ""
 
 
@@ -229,7 +242,8 @@ def keep_both(
     own, longest = counts[kernels.OWN_A + shorter], counts[kernels.LONGEST_A + shorter]
     if exchanged * TOKENS_PER_EXCHANGE > n and not (names < 1 and _is_update(a, b, counts, found)):
         return Verdict("template", None, f"template: {exchanged:.0f} facts exchanged in place; {objection}")
-    if found < (STORY_SHARE if longest >= ONE_PASSAGE * own else SIBLING_SHARE):
+    region = counts[kernels.REGION_A + shorter]
+    if found < (STORY_SHARE if region >= ONE_PASSAGE * own else SIBLING_SHARE):
         share = round(100 * found)
         return Verdict("related", None, f"related: {share} % of the shorter text shared; {objection}")
     compact = longest + counts[kernels.SECOND_A + shorter] >= 0.7 * own and not exchanged
@@ -238,7 +252,7 @@ def keep_both(
 
 
 def _is_update(a: View, b: View, counts: list[int], found: float) -> bool:
-    """Tell whether the longer text is a later take: it has nearly all of the shorter, and passages of its own."""
+    """Tell whether the longer text is a later take: nearly all of the shorter, and passages of its own."""
     days = days_between(a, b)
     longer = 1 if a.n_tokens <= b.n_tokens else 0
     n_longer = max(a.n_tokens, b.n_tokens)

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dedup.flags import TOKEN_CAPITAL, TOKEN_LINE_START, TOKEN_NUMBER, TOKEN_SENTENCE_START, TOKEN_UNSPACED
-from dedup.kernels.gaps import HOUSE, NOUNS, name_facts
+from dedup.flags import TOKEN_LINE_START
+from dedup.kernels.facts import mark_house, name_facts
 from dedup.verify.lexicon import special_words
 
 # A token's stand-in character: a code point past the surrogates, up to the end of Unicode.
 _FIRST_POINT = 0xE000
 _N_POINTS = np.uint64(0x110000 - _FIRST_POINT)
-_LINE_PRIME = np.uint64(0x9E3779B97F4A7C15)
+LINE_PRIME = np.uint64(0x9E3779B97F4A7C15)
 # Above this share of capitals inside sentences a text is set in capitals or in headline style.
 _ALL_CAPITALS = 0.85
+# Of the articles and prepositions found together only in languages that capitalise every noun.
+NOUN_LANGUAGE_WORDS = 3
 
 
 class View:
@@ -42,8 +44,8 @@ class View:
     """
 
     __slots__ = (
-        "_capitals", "_code", "_house", "_tokens", "classes", "date", "facts", "folded", "hashes", "key", "kinds",
-        "n_tokens", "source", "title_tokens",
+        "_code", "_house", "_tokens", "capitals", "classes", "date", "facts", "folded", "hashes", "key",
+        "kinds", "n_tokens", "source", "title_tokens",
     )  # fmt: skip
 
     def __init__(
@@ -67,13 +69,20 @@ class View:
         self.hashes = np.empty(n_tokens, np.uint64)
         self.folded = np.empty(n_tokens, np.uint64)
         self.facts = np.empty(n_tokens, np.uint16)
-        # A jitted kernel has no types for mypy.
-        name_facts(  # type: ignore[no-untyped-call]
-            np.frombuffer(key, np.uint8), self.kinds, *special_words(), self.hashes, self.folded, self.facts
-        )
+        tally = np.zeros(3, np.int64)
+        name_facts(
+            np.frombuffer(key, np.uint8), self.kinds, *special_words(), self.hashes, self.folded, self.facts,
+            tally,
+        )  # fmt: skip
+        # What a capital inside a sentence tells: "names", "nouns" (German) or, in texts without case, all in
+        # capitals or in headline style, "nothing".
+        n_inside, n_capital, n_articles = tally.tolist()
+        if n_capital == 0 or n_capital > _ALL_CAPITALS * n_inside:
+            self.capitals = "nothing"
+        else:
+            self.capitals = "nouns" if n_articles >= NOUN_LANGUAGE_WORDS else "names"
         self._tokens: list[str] | None = None
         self._code: str | None = None
-        self._capitals: str | None = None
         self._house: tuple[NDArray[np.uint64], NDArray[np.uint8] | None] | None = None
 
     @property
@@ -95,18 +104,8 @@ class View:
             self._code = points.astype("<u4").tobytes().decode("utf-32-le")
         return self._code
 
-    @property
-    def capitals(self) -> str:
-        """What a capital inside a sentence tells: "names", "nouns" (German) or "nothing".
-
-        Nothing in texts without case, all in capitals or in headline style.
-        """
-        if self._capitals is None:
-            self._capitals = self._judge_capitals()
-        return self._capitals
-
     def house_marks(self, house: NDArray[np.uint64]) -> NDArray[np.uint8] | None:
-        """Mark the tokens in house lines, None where there are none; `house` holds hashes of lines, sorted."""
+        """Mark the tokens in house lines, None where there are none; `house` holds sorted hashes of lines."""
         if self._house is None or self._house[0] is not house:
             self._house = house, self._mark_house(house)
         return self._house[1]
@@ -114,23 +113,9 @@ class View:
     def _mark_house(self, house: NDArray[np.uint64]) -> NDArray[np.uint8] | None:
         if not len(house):
             return None
-        hashes = line_hashes(self)
-        at = np.searchsorted(house, hashes)
-        known = (at < len(house)) & (house[np.minimum(at, len(house) - 1)] == hashes)
-        if not known.any():
-            return None
-        lengths = np.diff(np.append(line_starts(self), self.n_tokens))
-        return np.repeat(known, lengths).astype(np.uint8) * np.uint8(HOUSE)
-
-    def _judge_capitals(self) -> str:
-        classes = self.kinds
-        inside = (classes & (TOKEN_SENTENCE_START | TOKEN_NUMBER | TOKEN_UNSPACED)) == 0
-        n_inside = int(np.count_nonzero(inside))
-        n_capital = int(np.count_nonzero(inside & ((classes & TOKEN_CAPITAL) != 0)))
-        if n_capital == 0 or n_capital > _ALL_CAPITALS * n_inside:
-            return "nothing"
-        articles = self.hashes[(self.facts & NOUNS) != 0]
-        return "nouns" if len(articles) >= 3 and len(np.unique(articles)) >= 3 else "names"
+        marks = np.zeros(self.n_tokens, np.uint8)
+        found = mark_house(self.hashes, self.kinds, house, LINE_PRIME, marks)
+        return marks if found else None
 
 
 def line_hashes(view: View) -> NDArray[np.uint64]:
@@ -148,7 +133,7 @@ def line_hashes(view: View) -> NDArray[np.uint64]:
         return np.zeros(0, np.uint64)
     place = np.arange(view.n_tokens) - np.repeat(starts, np.diff(np.append(starts, view.n_tokens)))
     # Each token is weighed by its place in the line, so that order counts.
-    weights = (place.astype(np.uint64) * np.uint64(2) + np.uint64(1)) * _LINE_PRIME
+    weights = (place.astype(np.uint64) * np.uint64(2) + np.uint64(1)) * LINE_PRIME
     hashes: NDArray[np.uint64] = np.add.reduceat(view.hashes * weights, starts)
     return hashes
 

@@ -91,6 +91,10 @@
   };
   const change = (name, value) => { state[name] = value; state.page = 0; refresh(); };
   const listen = () => {
+    if (!index.sources.length) {
+      $("table").classList.add("sourceless");
+      $("source").parentElement.hidden = true;
+    }
     const used = new Set(rows.flatMap((row) => row.relations));
     index.relations.forEach((name, at) => used.has(at) && $("relation").append(make("option", { value: at }, name)));
     index.sources.map((name, at) => [name, at]).sort((a, b) => collator.compare(a[0], b[0])).slice(0, 2000)
@@ -180,12 +184,19 @@
     for (let at = 0; at < diff.length; at += 2) list.push([diff[at], diff[at + 1]]);
     return list;
   };
-  const inline = (diff) => make("div", { class: "diff", dir: "auto" }, ...pieces(diff).map(([code, content]) => piece(code, content)));
+  // In one column the other text's passage follows at once, and ends the line for both.
+  const inline = (diff) => {
+    const onlyB = (next) => next && (next[0] === ONLY_B || next[0] === FACT_B);
+    const list = pieces(diff).map(([code, content], at, all) =>
+      piece(code, (code === ONLY_A || code === FACT_A) && onlyB(all[at + 1]) ? content.trimEnd() + " " : content));
+    return make("div", { class: "diff", dir: "auto" }, ...list);
+  };
   const sideBySide = (diff, names) => {
     const box = make("div", { class: "diff sides" }, make("div", { class: "side-name" }, own(names[0])), make("div", { class: "side-name" }, own(names[1])));
     let left = [], right = [];
     const flush = () => {
-      if (left.length || right.length) box.append(make("div", { class: "a", dir: "auto" }, ...left), make("div", { class: "b", dir: "auto" }, ...right));
+      if (left.length || right.length) box.append(
+        make("div", { class: "a", dir: "auto", "data-name": names[0] }, ...left), make("div", { class: "b", dir: "auto", "data-name": names[1] }, ...right));
       left = []; right = [];
     };
     for (const [code, content] of pieces(diff)) {
@@ -225,7 +236,7 @@
   const meta = (record) => make("p", { class: "meta" },
     make("span", { class: "id" }, own(record.i)),
     record.s !== undefined ? make("span", {}, own(index.sources[record.s])) : null,
-    record.d ? make("span", {}, record.d) : null,
+    record.d ? make("span", { class: "date" }, record.d) : null,
     link(record.u) && make("span", {}, link(record.u)),
     ...(record.f || []).map((flag) => make("span", {}, `flagged ${flag.replaceAll("_", " ")}`)));
   const scores = (pair) => make("p", { class: "scores" }, tag(pair.q),

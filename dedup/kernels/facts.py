@@ -1,0 +1,152 @@
+"""Tokens → hashes, what they mean, and the house lines among them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dedup.kernels.cache import kernel
+
+# Bits of what a token means.
+NUMBER, SCALE, WEEKDAY, MONTH, NO_NAME, CORRECTION, STAGE, BODY, NOUNS, PLAIN, ADDRESS = (
+    1 << n for n in range(11)
+)
+# Marks of a token in a pair: matched in place, of its text alone, found elsewhere in the other text, said in
+# another form in the same gap, in a house line, in furniture; and of its text alone and a number or a
+# word that the other text has nowhere.
+MATCHED, OWN, MOVED, CANCELLED, HOUSE, FRAMED, LACKED = range(7)
+# Bits of a token's class, as in `dedup.flags`.
+CLASS_NUMBER, CLASS_CAPITAL, CLASS_SENTENCE, CLASS_LINE, CLASS_CHARACTER, CLASS_UPPER = 1, 2, 4, 8, 16, 32
+
+_SEED = np.uint64(0x9E3779B97F4A7C15)
+_PRIME = np.uint64(0xD6E8FEB86659FD93)
+_U1, _U8, _U29, _U32 = (np.uint64(n) for n in (1, 8, 29, 32))
+_NONE = np.uint64(0)
+
+
+@kernel
+def hash_piece(data, start, end):  # type: ignore[no-untyped-def]
+    """Return the hash that `dedup.kernels.sketches.hash_tokens` gives the token `data[start:end]`."""
+    state = _SEED
+    word = np.uint64(0)
+    filled = 0
+    for at in range(start, end):
+        word = (word << _U8) | np.uint64(data[at])
+        filled += 1
+        if filled == 8:
+            state = (state ^ word) * _PRIME
+            state ^= state >> _U32
+            word = np.uint64(0)
+            filled = 0
+    state = (state ^ (word | (_U1 << np.uint64(8 * filled)))) * _PRIME
+    return state ^ (state >> _U29)
+
+
+@kernel
+def name_facts(key, classes, special, special_fold, special_facts, hashes, folded, facts, tally):  # type: ignore[no-untyped-def]
+    """Fill `hashes`, `folded` (uint64) and `facts` (uint16) with one value per token.
+
+    Two ways of writing a number, a scale or a per cent sign have one `folded`
+    value. `special` (uint64, a power of two long, 0 where empty) finds the
+    words with a meaning of their own. `tally` (int64, 3) gets the numbers of
+    words inside sentences, of those with a capital, and of distinct NOUNS.
+    """
+    mask = np.uint64(special.shape[0] - 1)
+    scratch = np.empty(64, np.uint8)
+    articles = np.zeros(16, np.uint64)
+    at = 0
+    for t in range(classes.shape[0]):
+        start = at
+        while at < key.shape[0] and key[at] != 32:
+            at += 1
+        end = at
+        at += 1
+        value = hash_piece(key, start, end)
+        hashes[t] = value
+        fold = value
+        fact = 0
+        if classes[t] & CLASS_NUMBER:
+            fact = NUMBER
+            # [0]*digits[.digits][ordinal ending]
+            p = start
+            while p < end and 48 <= key[p] <= 57:
+                p += 1
+            whole = p
+            if p + 1 < end and key[p] == 46 and 48 <= key[p + 1] <= 57:
+                p += 1
+                while p < end and 48 <= key[p] <= 57:
+                    p += 1
+            rest = end - p
+            ending = np.int64(0)
+            for q in range(p, end if rest <= 3 else p):
+                ending = (ending << 8) | np.int64(key[q])
+            # "", s, e, o, a, st, nd, rd, th, er, ers
+            plain = rest == 0 or (
+                rest <= 3
+                and (
+                    ending == 0x73 or ending == 0x65 or ending == 0x6F or ending == 0x61 or ending == 0x7374
+                    or ending == 0x6E64 or ending == 0x7264 or ending == 0x7468 or ending == 0x6572
+                    or ending == 0x657273
+                )
+            )  # fmt: skip
+            if whole > start and plain and p - start < 64:
+                fact |= PLAIN
+                first = start
+                while first + 1 < whole and key[first] == 48:
+                    first += 1
+                stop = p
+                if p > whole:
+                    while key[stop - 1] == 48:
+                        stop -= 1
+                    if stop - 1 == whole:
+                        stop = whole
+                for q in range(first, stop):
+                    scratch[q - first] = key[q]
+                fold = hash_piece(scratch, 0, stop - first)
+        else:
+            slot = (value >> _U32) & mask
+            while special[slot] != _NONE:
+                if special[slot] == value:
+                    fold = special_fold[slot]
+                    fact = special_facts[slot]
+                    break
+                slot = (slot + _U1) & mask
+        folded[t] = fold
+        facts[t] = fact
+        if not classes[t] & (CLASS_SENTENCE | CLASS_NUMBER | CLASS_CHARACTER):
+            tally[0] += 1
+            tally[1] += classes[t] & CLASS_CAPITAL != 0
+        if fact & NOUNS and tally[2] < articles.shape[0]:
+            known = False
+            for k in range(tally[2]):
+                known = known or articles[k] == value
+            if not known:
+                articles[tally[2]] = value
+                tally[2] += 1
+
+
+@kernel
+def mark_house(hashes, classes, house, prime, marks):  # type: ignore[no-untyped-def]
+    """Mark the tokens of lines whose hash is in `house` (uint64, sorted); return their number."""
+    n = hashes.shape[0]
+    marked = 0
+    start = 0
+    while start < n:
+        value = np.uint64(0)
+        end = start
+        while end < n and (end == start or not classes[end] & CLASS_LINE):
+            # Each token is weighed by its place in the line, so that order counts.
+            value += hashes[end] * ((np.uint64(end - start) * np.uint64(2) + _U1) * prime)
+            end += 1
+        low, high = 0, house.shape[0]
+        while low < high:
+            middle = (low + high) // 2
+            if house[middle] < value:
+                low = middle + 1
+            else:
+                high = middle
+        if low < house.shape[0] and house[low] == value:
+            for t in range(start, end):
+                marks[t] = HOUSE
+            marked += end - start
+        start = end
+    return marked

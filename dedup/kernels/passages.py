@@ -1,0 +1,76 @@
+"""Which words, numbers and passages of one text stand in another, wherever they stand."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dedup.kernels.cache import kernel
+from dedup.kernels.facts import MOVED, NUMBER, OWN
+
+SALT = np.uint64(0xA0761D6478BD642F)
+# A passage unmatched in place counts as moved when runs of so many tokens stand in the other text.
+MOVED_RUN = 5
+_PRIME = np.uint64(0xD6E8FEB86659FD93)
+_U1, _U3, _U29, _U32 = (np.uint64(n) for n in (1, 3, 29, 32))
+_NONE = np.uint64(0)
+
+
+@kernel
+def insert(table, mask, value):  # type: ignore[no-untyped-def]
+    """Put a value (uint64) into an open table; the lowest bit is not told apart."""
+    value |= _U1
+    slot = (value >> _U32) & mask
+    while table[slot] != _NONE and table[slot] != value:
+        slot = (slot + _U1) & mask
+    table[slot] = value
+
+
+@kernel
+def holds(table, mask, value):  # type: ignore[no-untyped-def]
+    """Tell whether a value was put into the table."""
+    value |= _U1
+    slot = (value >> _U32) & mask
+    while table[slot] != _NONE:
+        if table[slot] == value:
+            return True
+        slot = (slot + _U1) & mask
+    return False
+
+
+@kernel
+def _run_hash(hashes, at):  # type: ignore[no-untyped-def]
+    value = SALT
+    for k in range(MOVED_RUN):
+        value = (value ^ hashes[at + k]) * _PRIME
+        value ^= value >> _U29
+    return value
+
+
+@kernel
+def fill(table, mask, hashes, folded, facts):  # type: ignore[no-untyped-def]
+    """Put a text's tokens, numbers and runs into one table."""
+    n = hashes.shape[0]
+    for t in range(n):
+        insert(table, mask, hashes[t])
+        if facts[t] & NUMBER:
+            insert(table, mask, folded[t] * _U3 + SALT)
+    for t in range(n - MOVED_RUN + 1):
+        insert(table, mask, _run_hash(hashes, t))
+
+
+@kernel
+def mark_moved(hashes, start, end, table, mask, marks):  # type: ignore[no-untyped-def]
+    """Mark runs of a gap that stand in the other text."""
+    at = start
+    last = end - MOVED_RUN
+    while at <= last:
+        if holds(table, mask, _run_hash(hashes, at)):
+            stop = at + MOVED_RUN
+            while stop < end and holds(table, mask, _run_hash(hashes, stop - MOVED_RUN + 1)):
+                stop += 1
+            for k in range(at, stop):
+                if marks[k] == OWN:
+                    marks[k] = MOVED
+            at = stop
+        else:
+            at += 1
