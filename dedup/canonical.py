@@ -14,14 +14,13 @@ _SLACK_TOKENS = 5
 class Version:
     """One version of an article, measured against the star's first keeper.
 
-    ``extra`` is the number of tokens of substance that it has and the keeper
+    ``damage`` is that of `dedup.flags.damage`; ``extra`` is the number of tokens of substance that it has and the keeper
     lacks, less those that the keeper has and it lacks; ``foreign`` the same
     for furniture and house text; ``likeness`` the mean Jaccard to the others.
     """
 
     node: int
-    degraded: bool
-    corrected: bool
+    damage: int
     extra: int
     foreign: int
     source: str | None
@@ -53,8 +52,8 @@ def choose(
 
     Examples
     --------
-    >>> cut = Version(0, False, False, -80, 0, "a", 5, 0.8, "cut", b"")
-    >>> full = Version(1, False, False, 0, 0, "b", 9, 0.8, "full", b"")
+    >>> cut = Version(0, 1, -80, 0, "a", 5, 0.8, "cut", b"")
+    >>> full = Version(1, 1, 0, 0, "b", 9, 0.8, "full", b"")
     >>> choose([cut, full], prefer=("complete", "earliest"))[0].id
     'full'
     """
@@ -89,9 +88,9 @@ def _beyond_slack(tokens: int) -> int:
 
 
 _NEVER = 1 << 62
+_DAMAGED = 2  # repaired or beyond repair
 _SCALES: Mapping[str, Callable[[Version, Mapping[str, int]], Any]] = {
-    # A copy that says it is corrected is the sounder one, as an undamaged copy is.
-    "undegraded": lambda v, _: (v.degraded, not v.corrected),
+    "undegraded": lambda v, _: v.damage,
     "complete": lambda v, _: -_beyond_slack(v.extra),
     "source": lambda v, ranking: ranking.get(v.source or "", len(ranking)),
     "clean": lambda v, _: _beyond_slack(v.foreign),
@@ -101,7 +100,7 @@ _SCALES: Mapping[str, Callable[[Version, Mapping[str, int]], Any]] = {
     "id": lambda v, _: id_order(v.id),
 }
 _SHOWN: Mapping[str, Callable[[Version], Any]] = {
-    "undegraded": lambda v: not v.degraded,
+    "undegraded": lambda v: v.damage < _DAMAGED,
     "complete": lambda v: v.extra,
     "source": lambda v: v.source,
     "clean": lambda v: v.foreign,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 EMPTY = 1 << 0  # no token at all: kept, matches nothing
 SHORT = 1 << 1  # under 30 tokens: merged only when nearly equal
 STUB = 1 << 2  # paywall, cookie, JavaScript notice, dateline alone: kept, never merged
@@ -47,3 +49,19 @@ def flag_names(flags: int) -> tuple[str, ...]:
     ('short', 'stub')
     """
     return tuple(name for name, bit in FLAGS.items() if flags & bit)
+
+
+def damage(flags: Any) -> Any:
+    """Return how unsound a version is, 0 the soundest: damaged, then repaired, then merely uncorrected.
+
+    Parameters
+    ----------
+    flags : int or numpy.ndarray of uint32
+        Bits of `FLAGS`.
+
+    Examples
+    --------
+    >>> damage(CORRECTED) < damage(0) < damage(MOJIBAKE) < damage(DEGRADED)
+    True
+    """
+    return (flags & DEGRADED != 0) * 4 + (flags & MOJIBAKE != 0) * 2 + (flags & CORRECTED == 0) * 1

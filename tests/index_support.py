@@ -28,13 +28,18 @@ def postgres_server():
 
 @pytest.fixture
 def postgres(postgres_server):
-    """Return the address of a fresh database."""
+    """Return the address of an empty schema."""
+    return fresh_schema(postgres_server)
+
+
+def fresh_schema(server):
+    """Make a schema and return an address at which it is the current one."""
     import psycopg
 
     name = f"t{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return postgres_server.replace("/postgres?", f"/{name}?")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+    return f"{server}&options=-csearch_path%3D{name}"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

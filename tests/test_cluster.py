@@ -79,7 +79,7 @@ def test_every_drop_has_an_edge_from_a_kept_node_whatever_the_order_of_edges(
 
 def version(node: int, **changes: object) -> Version:
     values = {
-        "node": node, "degraded": False, "corrected": False, "extra": 0, "foreign": 0,
+        "node": node, "damage": 1, "extra": 0, "foreign": 0,
         "source": None, "date": None, "likeness": 0.5, "id": node, "digest": bytes([node]),
     }  # fmt: skip
     return Version(**(values | changes))  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ DEFAULT = ("undegraded", "complete", "source", "clean", "earliest", "medoid", "i
 
 
 def test_an_undamaged_version_beats_a_fuller_damaged_one() -> None:
-    assert choose([version(0, degraded=True, extra=50), version(1)], prefer=DEFAULT)[0].node == 1
+    assert choose([version(0, damage=4, extra=50), version(1)], prefer=DEFAULT)[0].node == 1
 
 
 def test_completeness_beats_a_preferred_source_and_the_clean_one_beats_the_earlier() -> None:

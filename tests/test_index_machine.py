@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from index_support import state
+from index_support import fresh_schema, state
 
 from dedup import Index
 
@@ -166,16 +166,11 @@ def life(machine, examples):
 
 
 def postgres_life(server):
-    import uuid
-
     import psycopg
 
     class PostgresLife(Life):
         def fresh(self):
-            name = f"t{uuid.uuid4().hex}"
-            with psycopg.connect(server, autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {name}")
-            return server.replace("/postgres?", f"/{name}?")
+            return fresh_schema(server)
 
         def crash(self):
             """End the connection on the server, as if the worker's machine had gone."""

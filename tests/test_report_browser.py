@@ -162,6 +162,12 @@ def test_a_deep_link_opens_its_cluster_and_going_back_shows_the_table(samples, o
     assert page.locator("#one").is_visible()
 
 
+def test_a_link_to_a_dropped_record_opens_the_cluster_it_is_in(samples, open_page):
+    page = open_page(samples, "#cluster-heat-links").page
+    assert page.locator("#one h1").inner_text() == "Belmonte sleeps in its wine cellars"
+    assert page.locator(".member.aimed .id").inner_text() == "heat-links"
+
+
 def test_a_deep_link_opens_its_pair_at_its_place(samples, open_page):
     watched = open_page(samples, "#cluster-heat-local")
     href = (

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dedup import candidates
 from dedup.candidates import Sketched, find_candidates, rank_documents
 from dedup.canonical import id_order
 from dedup.cluster import Edges, form_stars
@@ -60,7 +61,11 @@ def test_pieces_keep_rows_and_cut_only_large_groups(seed):
 
 
 json_ids = st.one_of(
-    st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=5), st.booleans(), st.none()
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=5),
+    st.booleans(),
+    st.none(),
 )
 
 
@@ -86,7 +91,7 @@ def sketches(n_docs, seed, num_perm=128):
     share = words.choice([0.05, 0.5, 0.9, 0.97], (n_docs, 1))
     signatures = np.where(words.random((n_docs, num_perm)) < share, bases[family], alone).astype(np.uint32)
     sizes = words.integers(0, 12, n_docs)
-    pool = words.integers(0, 1 << 63, 60, dtype=np.uint64)
+    pool = words.integers(0, 1 << 63, 25, dtype=np.uint64)
     prints = np.where(
         words.random(sizes.sum()) < 0.6,
         words.choice(pool, sizes.sum()),
@@ -115,7 +120,9 @@ def met_pairs(documents, published, config, n_parts, seed):
         }
     )
     entries = sorted_batch(
-        meeting.make_entries(cut(batch, seed), config=config, n_parts=n_parts), meeting.ENTRIES, ["bucket", "rank"]
+        meeting.make_entries(cut(batch, seed), config=config, n_parts=n_parts),
+        meeting.ENTRIES,
+        ["bucket", "rank"],
     )
     met = list(meeting.meet(cut(entries, seed, 40), config=config, may_split=True))
     again = [row for row in rows_of(met) if row["kind"] == meeting.AGAIN]
@@ -151,6 +158,9 @@ def met_pairs(documents, published, config, n_parts, seed):
 @pytest.mark.parametrize("seed", range(3))
 def test_pairs_are_those_of_the_batch_also_from_giant_buckets(seed, with_archive, monkeypatch):
     small_groups(monkeypatch, meeting)
+    for name, value in (("BEST", 5), ("FULLEST", 3)):
+        monkeypatch.setattr(candidates, name, value)
+        monkeypatch.setattr(meeting, name, value)
     n_docs = 400
     signatures, prints, offsets = sketches(n_docs, seed)
     words = np.random.default_rng(seed)
@@ -165,8 +175,6 @@ def test_pairs_are_those_of_the_batch_also_from_giant_buckets(seed, with_archive
 
 
 def test_fingerprints_are_cut_into_parts_as_in_the_batch(monkeypatch):
-    from dedup import candidates
-
     monkeypatch.setattr(candidates, "PAIRS_AT_ONCE", 64)
     monkeypatch.setattr(meeting, "PAIRS_AT_ONCE", 64)
     signatures, prints, offsets = sketches(300, 7)
@@ -182,7 +190,15 @@ def test_fingerprints_are_cut_into_parts_as_in_the_batch(monkeypatch):
 def group(rows, **verify):
     config = Config(verify=VerifyConfig(**verify))
     full = [
-        {"key_digest": b"k" * 16, "day": 0, "apart": 0, "date": None, "n_tokens": 90, "source": "a", "heading": None}
+        {
+            "key_digest": b"k" * 16,
+            "day": 0,
+            "apart": 0,
+            "date": None,
+            "n_tokens": 90,
+            "source": "a",
+            "heading": None,
+        }
         | row
         for row in rows
     ]
@@ -209,7 +225,9 @@ def test_days_split_a_group_around_each_first():
 def test_a_short_text_under_many_titles_is_a_notice(monkeypatch):
     small_groups(monkeypatch, grouping, rows=6)
     titles = [{"place": n, "n_tokens": 20, "heading": bytes([n])} for n in range(5)]
-    assert all(row["notice"] and row["node"] is None for row in group(titles + [{"place": n} for n in range(5, 40)]))
+    assert all(
+        row["notice"] and row["node"] is None for row in group(titles + [{"place": n} for n in range(5, 40)])
+    )
     assert not any(row["notice"] for row in group(titles[:4]))
 
 
@@ -259,7 +277,9 @@ def test_rounds_keep_the_nodes_that_the_greedy_order_keeps(seed, monkeypatch):
     stars = form_stars(np.arange(n_nodes), fixed, edges)
     status = {node: 1 for node in range(n_nodes) if node not in set(dropped.tolist())}
     for _ in range(n_nodes):
-        waiting = sorted((d, status.get(k, -1)) for k, d in zip(keepers.tolist(), dropped.tolist(), strict=True))
+        waiting = sorted(
+            (d, status.get(k, -1)) for k, d in zip(keepers.tolist(), dropped.tolist(), strict=True)
+        )
         waiting = [row for row in waiting if row[0] not in status]
         if not waiting:
             break
@@ -267,4 +287,6 @@ def test_rounds_keep_the_nodes_that_the_greedy_order_keeps(seed, monkeypatch):
         decided = rows_of(electing.elect(cut(batch, seed)))
         assert any(row["kept"] is not None for row in decided)
         status |= {row["node"]: int(row["kept"]) for row in decided if row["kept"] is not None}
-    assert {node for node, kept in status.items() if kept} == set(np.flatnonzero(stars.keeper == np.arange(n_nodes)))
+    assert {node for node, kept in status.items() if kept} == set(
+        np.flatnonzero(stars.keeper == np.arange(n_nodes))
+    )

@@ -230,8 +230,7 @@ class Admitter:
         date = int(corpus.dates[document])
         return Version(
             node=node,
-            degraded=bool(self._flags[document] & bits.DEGRADED),
-            corrected=bool(self._flags[document] & bits.CORRECTED),
+            damage=int(bits.damage(self._flags[document])),
             extra=extra,
             foreign=foreign,
             source=corpus.value("source", document),

@@ -32,6 +32,8 @@ _CASELESS_FRAME_TOKENS = 12
 _LINK_TOKENS = 16
 _LINK_LINES = 3
 _LINK_NUMBERS = 0.2
+# An abbreviation ("U.S.") looks like a sentence's end.
+_LINK_SENTENCES = 1.5
 # In a shorter text, and beside more than this part of one, what is exchanged at an edge is the message:
 # the town of a notice, the day of a table.
 FRAMED_TOKENS = 120
@@ -94,7 +96,7 @@ def is_link_list(classes, start, end, cased):  # type: ignore[no-untyped-def]
             n_numbers += 1
     return (
         n_lines >= _LINK_LINES
-        and n_sentences <= n_lines
+        and n_sentences <= _LINK_SENTENCES * n_lines
         and n_capitals >= 0.9 * n_lines
         and n_numbers <= _LINK_NUMBERS * (end - start)
     )

@@ -47,8 +47,9 @@ _NONE = np.uint64(0)
 _CHANCE_RUN = 3
 # Two long passages share words by chance; what they share says nothing.
 _REWORDED_TOKENS = 40
-# Equal runs of so many tokens hold a rewording in its place.
+# Runs below so many tokens don't part a passage; an exchange stands beside a run of so many.
 _FIRM_RUN = 4
+_HOLDING_RUN = 2
 # A gap up to here is a rewording in place.
 _REWORDED = 20
 # A text up to so long is a notice, and its first word may be its subject.
@@ -275,7 +276,7 @@ def weigh_gaps(
         # Between two passages that stand for each other, runs of a few words are chance.
         before = blocks[block - 1, 2] if block > 0 else 0
         after = blocks[block, 2] if block < blocks.shape[0] else 0
-        in_place = max(before, after) >= 3 or shortest < FRAMED_TOKENS
+        in_place = max(before, after) >= _HOLDING_RUN or shortest < FRAMED_TOKENS
         if few > 0 and many <= _REWORDED and many <= 3 * few + 5:
             # A number that stands elsewhere in the other text too may have changed its place only.
             if in_place and (lacking[0] > 0 or lacking[1] > 0):

@@ -26,6 +26,7 @@ NOTICES = (
     r"(?:loading|please wait|redirecting)\b.{0,20}$",
     r"(?:blah[ ,]*){2,}",
     r"lorem ipsum\b",
+    r"(?:digital access (?:from|for)|cancel any ?time|log ?in here|questions about your subscription|(?:call|contact) our customer service)\b",
     # German
     r"(?:bitte )?(?:aktivieren|schalten) sie (?:bitte )?(?:javascript|cookies)",
     r"javascript (?:ist|muss)\b",
@@ -50,6 +51,9 @@ NOTICES = (
     r"identifiez-vous",
     r"connectez-vous",
     # Spanish, Portuguese, Italian
+    r"(?:inicie|inicia) sesión (?:o|para)\b",
+    r"¿(?:ya )?(?:es|eres) suscriptor\b",
+    r"(?:acceda|accede|entre|entra|regístrese) aquí\b",
     r"(?:por favor,? )?(?:active|activa|habilite|habilita|ative|attiva|abilita) (?:el |o )?(?:javascript|las cookies|os cookies|i cookie)",
     r"(?:este (?:sitio|site)(?: web)?|esta (?:web|página)|utilizamos|usamos|utilizziamo|questo sito) (?:\w+ ){0,2}(?:cookies?)\b",
     r"al (?:continuar|navegar)\b.*\bcookies",

@@ -91,7 +91,7 @@ def _preferences(
     priority = {name: place for place, name in enumerate(config.cluster.source_priority)}
     standing = np.array([priority.get(name, len(priority)) for name in (*corpus.source_names, "")])
     columns = {
-        "undegraded": flags & bits.DEGRADED,
+        "undegraded": bits.damage(flags),
         "source": standing[corpus.sources],  # -1, no source, is the last
         "clean": corpus.removed_bytes,
         "earliest": np.where(corpus.dates == NO_DATE, np.iinfo(np.int64).max, corpus.dates),

@@ -125,8 +125,7 @@ def _version(
     date = int(corpus.dates[document])
     return Version(
         node=node,
-        degraded=bool(flags[document] & bits.DEGRADED),
-        corrected=bool(flags[document] & bits.CORRECTED),
+        damage=int(bits.damage(flags[document])),
         extra=extra,
         foreign=foreign,
         source=corpus.value("source", document),

@@ -69,8 +69,10 @@ def make_entries(
         ranks = longs(batch.column("rank"))
         signatures = _signatures(batch.column("signature"))
         numbers = np.arange(n_docs, dtype=np.uint32)
-        entries, second = np.empty(n_docs, np.uint64), np.empty(n_docs, np.uint32)
+        entries = np.empty(n_docs, np.uint64)
         for band in range(config.bands):
+            # A new one each time: the batch that was yielded is a view of the last.
+            second = np.empty(n_docs, np.uint32)
             kernels.band_entries(
                 signatures, band * config.rows, config.rows, SPLIT_ROWS, numbers, entries, second
             )

@@ -123,7 +123,7 @@ def sortable_id(token: str | None) -> bytes:
         return bytes([kind]) + str(value).encode()
     whole = abs(math.trunc(value))
     size = (whole.bit_length() + 7) // 8
-    magnitude = size.to_bytes(4) + whole.to_bytes(size) + struct.pack(">d", float(abs(value) - whole))
+    magnitude: bytes = size.to_bytes(4) + whole.to_bytes(size) + struct.pack(">d", float(abs(value) - whole))
     if value < 0:
         return b"\0\0" + bytes(255 - byte for byte in magnitude)
     return b"\0\1" + magnitude

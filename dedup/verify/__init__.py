@@ -104,8 +104,8 @@ def relate(
     own, foreign = counts[kernels.OWN_A] - counts[kernels.OWN_B], 0
     found: Verdict | tuple[str, str] | None = glance(a, b, shown, config)
     exchanged = None
+    ocr = config.profile == "ocr"
     if found is None:
-        ocr = config.profile == "ocr"
         evidence = collect(a, b, shown, limits_of(config.profile).hopeless(a, b), ocr=ocr)
         found = decide(a, b, evidence, config)
         only_a, only_b = evidence.sides
@@ -113,7 +113,7 @@ def relate(
         if ocr or evidence.replaced:
             exchanged = exchanged_facts(a, b, evidence)
     if not isinstance(found, Verdict):
-        verdict = keep_both(a, b, shown, found, exchanged, overlap.jaccard, overlap.containment)
+        verdict = keep_both(a, b, shown, found, exchanged, overlap.jaccard, overlap.containment, ocr=ocr)
     elif found.fuller is not None and is_digest((a, b), shown, found.fuller):
         verdict = Verdict("digest", None, "digest: holds the other whole among other items")
     else:

@@ -62,12 +62,14 @@ PASSAGES_SHARE = 0.3
 RELATED_CONTAINMENT = 0.1
 # More exchanged facts than one in so many tokens: a form filled in anew.
 TOKENS_PER_EXCHANGE = 100
+# A scanner damages two or three facts in a hundred words.
+OCR_TOKENS_PER_EXCHANGE = 40
 NOUN_WEIGHT = 0.25
 # One article in two cuts: this share of the shorter one is in the other if what it has of its own is one
 # passage for the most part (a local paragraph); what two writers made of one statement lies scattered.
 STORY_SHARE = 0.5
 SIBLING_SHARE = 0.62
-ONE_PASSAGE = .9
+ONE_PASSAGE = .8
 # A later take holds this share of the earlier one, with a few other numbers, and adds passages to it.
 UPDATE_HOLDS = 0.82
 UPDATE_NUMBERS = 6
@@ -225,6 +227,8 @@ def keep_both(
     exchanged: float | None,
     jaccard: float,
     containment: float,
+    *,
+    ocr: bool = False,
 ) -> Verdict:
     """Tell what two texts have in common of which neither may be dropped."""
     counts = survey.counts
@@ -240,7 +244,8 @@ def keep_both(
             return Verdict("unrelated", None, "unrelated: little in common")
         return Verdict("related", None, "related: shared passages only")
     own, longest = counts[kernels.OWN_A + shorter], counts[kernels.LONGEST_A + shorter]
-    if exchanged * TOKENS_PER_EXCHANGE > n and not (names < 1 and _is_update(a, b, counts, found)):
+    per_exchange = OCR_TOKENS_PER_EXCHANGE if ocr else TOKENS_PER_EXCHANGE
+    if exchanged * per_exchange > n and not (names < 1 and _is_update(a, b, counts, found)):
         return Verdict("template", None, f"template: {exchanged:.0f} facts exchanged in place; {objection}")
     region = counts[kernels.REGION_A + shorter]
     if found < (STORY_SHARE if region >= ONE_PASSAGE * own else SIBLING_SHARE):

@@ -336,6 +336,10 @@
     if (name.startsWith("cluster-")) {
       const at = byAnchor.get(name) ?? byAnchor.get(`cluster-${encodeURIComponent(decoded(name.slice(8)))}`);
       if (at !== undefined) return openCluster(at);
+      // The id of a dropped record leads to the cluster it is in.
+      const dropped = decoded(name.slice(8));
+      const holder = details().views.findIndex((view) => view.m.some((pair) => pair.i === dropped));
+      if (holder >= 0) return openCluster(holder, details().views[holder].m.find((pair) => pair.i === dropped).r);
     } else if (name.startsWith("pair-")) {
       const at = findPair(name.slice(5));
       if (at !== undefined) return openCluster(at, name.slice(5));
