@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dedup.config import SketchConfig
-from dedup.flags import TOKEN_LINE_START
+from dedup.flags import TOKEN_LINE_START, TOKEN_NUMBER
 from dedup.kernels.sketches import sketch_batch
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def sketch(
     sketch_batch(
         key, key_offsets, token_classes, class_offsets, multipliers, addends,
         config.shingle_tokens, config.shingle_characters, config.fingerprint_tokens, _FINGERPRINT_CHARACTERS,
-        config.fingerprint_window, np.uint8(TOKEN_LINE_START),
+        config.fingerprint_window, np.uint8(TOKEN_LINE_START), np.uint8(TOKEN_NUMBER),
         signatures, fingerprints, offsets, lines, line_offsets,
     )  # fmt: skip
     return Sketches(signatures, _lists(fingerprints, offsets), _lists(lines, line_offsets))

@@ -67,7 +67,7 @@ def learn(
     Parameters
     ----------
     lines : numpy.ndarray of uint64, shape (n_lines,)
-        Hash of each line.
+        Hash of each line; 0 stands for lines that can't be house text, those with numbers.
     documents : numpy.ndarray of int64, shape (n_lines,)
         The document that each line stands in.
     sources : numpy.ndarray of int32, shape (n_docs,)
@@ -82,6 +82,7 @@ def learn(
     [7]
     """
     n_docs = len(sources)
+    lines, documents = lines[lines != 0], documents[lines != 0]
     order = np.lexsort((documents, sources[documents], lines)) if len(lines) else np.empty(0, np.int64)
     line, document = lines[order], documents[order]
     source = sources[document] if len(lines) else np.empty(0, np.int32)

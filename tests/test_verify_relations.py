@@ -283,3 +283,69 @@ def test_the_order_of_a_pair_does_not_matter(other: str):
 def test_the_reason_names_the_rule_and_its_values():
     pair = judge(STORY, STORY.replace("220 jobs", "180 jobs"))
     assert "number 220 against 180" in pair.reason or "number 180 against 220" in pair.reason
+
+
+ROUND_UP = "\n\n".join(
+    [
+        "Anglers at Loch Torran landed a pike of nineteen kilos, the heaviest of the year, and freed it.",
+        "The choir of Saint Aldate sang in the market hall until midnight to pay for a new organ.",
+        "A tram driver in Kellmouth found a tortoise on the rails; its owner had missed it since summer.",
+        "Bakers in Ostwick want to be told when the gas is shut off, their guild wrote to the mayor.",
+    ]
+)
+
+
+def test_a_round_up_that_holds_a_brief_is_a_digest():
+    pair = judge(LEAD, f"{ROUND_UP}\n\n{LEAD}\n\n{ROUND_UP[::-1]}")
+    assert (pair.relation, pair.fuller) == ("digest", None)
+
+
+def test_the_first_paragraph_of_a_long_story_is_no_item_of_a_digest():
+    assert judge(LEAD, f"{STORY}\n\n{LOCAL}").relation == "contained"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("220 jobs", "two hundred and twenty jobs"),
+        ("since 1998", "since nineteen ninety eight"),
+        ("14 of its 30", "fourteen of its thirty"),
+    ],
+)
+def test_a_number_in_several_words_is_the_same_fact(one: str, other: str):
+    assert judge(STORY, STORY.replace(one, other)).relation == "near"
+
+
+def test_a_long_number_with_one_other_digit_is_another_number():
+    one = STORY.replace("220 jobs", "22750 jobs")
+    assert not dropped(judge(one, one.replace("22750", "22850")))
+
+
+@pytest.mark.parametrize(("day", "same"), [("May 3", True), ("May 4", False)])
+def test_a_weekday_is_a_date_only_if_it_falls_on_it(day: str, same: bool):
+    published = 1_114_905_600_000_000  # Sunday, 1 May 2005
+    a, b = view(STORY, date=published), view(STORY.replace("on Tuesday", f"on {day}"), date=published)
+    assert dropped(judge(a, b)) == same
+
+
+def test_a_story_reworded_weeks_later_is_about_the_next_event():
+    edited = STORY.replace("divided the town", "split the place").replace("far longer", "much more time")
+    edited = edited.replace("promised to fight for", "vowed that he would defend")
+    edited = edited.replace("once loaded", "used to load").replace("ships grew", "vessels became")
+    assert dropped(judge(view(STORY, date=0), view(edited, date=5 * DAY)))
+    assert not dropped(judge(view(STORY, date=0), view(edited, date=45 * DAY)))
+
+
+def test_a_name_replaced_throughout_a_text_without_capitals_is_another_subject():
+    one = CHINESE + "港务局将于下周公布报告。港务局的会议对市民开放。"
+    pair = judge(one, one.replace("港务", "铁路"))
+    assert pair.relation == "template"
+
+
+def test_a_web_address_is_no_fact():
+    assert judge(STORY, f"{STORY} See http://westmoor.example/p110506.pdf").relation == "near"
+
+
+def test_an_update_with_two_other_numbers_and_new_paragraphs_is_revised_and_no_template():
+    update = "\n\n".join([LEAD.replace("14", "17"), COST, LOCAL, UNION.replace("220", "260"), HISTORY, NEXT])
+    assert judge("\n\n".join([LEAD, COST, UNION]), update).relation == "revised"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dedup.candidates import Sketched, find_candidates, rank_documents, score_pairs
 from dedup.config import Config
 from dedup.index.keys import content_keys
-from dedup.index.packing import Packer, prints_of, signatures_of, to_prepared, unpack_sketches
+from dedup.index.packing import Packer, distinct, prints_of, signatures_of, to_prepared, unpack_sketches
 from dedup.pipeline.collapse import Nodes, collapse
 from dedup.pipeline.corpus import Corpus
 from dedup.pipeline.judge import Keyed, judge_keys
@@ -86,7 +86,9 @@ class Case:
         self._numbers: dict[int, int] = {}  # ordinal -> document
         self._pairs = np.empty((0, 2), np.int64)
         self._done: set[tuple[int, int]] = set()
-        self.keys = content_keys(prepared, engine.config)
+        self.signatures = signatures_of(prepared, engine.config.sketch.num_perm)
+        self.prints, self.offsets = prints_of(prepared)
+        self.keys = content_keys(prepared, self.prints, self.offsets, engine.config)
         self._met = self.n < 2  # newcomers among themselves
 
     def look_up(self, store: Store, postings: Postings, *, since: int = 0) -> None:
@@ -103,7 +105,7 @@ class Case:
             for row, ordinal in zip(rows.tolist(), ordinals.tolist(), strict=True)
             if ordinal in kept and kept[ordinal] not in self._ignored
         ]
-        self._take(store, np.unique(np.array(chosen, np.int64).reshape(-1, 2), axis=0), found)
+        self._take(store, _distinct_pairs(chosen), found)
 
     def refresh(self, store: Store, postings: Postings, *, since: int) -> None:
         """See what was committed since the first look; inside `Store.writing`."""
@@ -122,7 +124,7 @@ class Case:
         gone = self._numbers.keys() - found.keys()
         self._ignored |= gone | moved.keys()
         wanted = [(row, keeper) for row, keeper in pairs if keeper in found]
-        self._take(store, np.unique(np.array(wanted, np.int64).reshape(-1, 2), axis=0), found)
+        self._take(store, _distinct_pairs(wanted), found)
 
     def _hits(self, postings: Postings, since: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (row, ordinal) of the likeliest documents: those that share many keys, and rare ones."""
@@ -137,8 +139,13 @@ class Case:
         rarity = _LIST_LIMIT // np.minimum(np.bincount(places, minlength=len(unique))[places], _LIST_LIMIT)
         value = weights[hits] * np.repeat(rarity, size)
         pairs = (hit_rows.astype(np.uint64) << np.uint64(32)) | np.repeat(ordinals, size).astype(np.uint64)
-        pairs, inverse = np.unique(pairs, return_inverse=True)
-        shared = np.bincount(inverse, value, minlength=len(pairs)).astype(np.int64)
+        order = np.argsort(pairs, kind="stable")
+        pairs, value = pairs[order], value[order]
+        begins = np.flatnonzero(
+            np.concatenate([np.ones(min(1, len(pairs)), np.bool_), pairs[1:] != pairs[:-1]])
+        )
+        pairs = pairs[begins]
+        shared = np.add.reduceat(value, begins) if len(begins) else np.empty(0, np.int64)
         row, ordinal = (
             (pairs >> np.uint64(32)).astype(np.int64),
             (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64),
@@ -157,19 +164,18 @@ class Case:
         place_of = {ordinal: place for place, ordinal in enumerate(here)}
         num_perm = engine.config.sketch.num_perm
         signatures, prints, offsets = unpack_sketches([sketches[o] for o in here], num_perm)
-        own_prints, own_offsets = prints_of(self.prepared)
         left = pairs[:, 0].copy()
         right = np.array([place_of.get(int(o), -1) for o in ordinals], np.int64)[places]
         scores = score_pairs(
-            np.concatenate([signatures_of(self.prepared, num_perm), signatures]),
-            np.concatenate([own_prints, prints]),
-            np.concatenate([own_offsets, offsets[1:] + own_offsets[-1]]),
+            np.concatenate([self.signatures, signatures]),
+            np.concatenate([self.prints, prints]),
+            np.concatenate([self.offsets, offsets[1:] + self.offsets[-1]]),
             left,
             np.where(right < 0, left, right + self.n),
             engine.config.candidates,
         )
-        digests = self.prepared.column("key_digest")
-        exact = np.array([digests[int(r)].as_py() == found[int(o)].key_digest for r, o in pairs], np.bool_)
+        digests = self.prepared.column("key_digest").to_pylist()
+        exact = np.array([digests[r] == found[o].key_digest for r, o in pairs.tolist()], np.bool_)
         scores[exact] = 2_000
         scores[right < 0] = 0
         passed = np.flatnonzero(scores)
@@ -183,7 +189,7 @@ class Case:
         )
         numbers = np.array([self._numbers.get(o, -1) for o in chosen[:, 1].tolist()], np.int64)
         added = np.stack([chosen[:, 0], numbers], axis=1)[numbers >= 0]
-        self._pairs = np.unique(np.concatenate([self._pairs, added]), axis=0)
+        self._pairs = np.concatenate([self._pairs, added])
 
     def _load(self, store: Store, heads: Sequence[Head], sketches: dict[int, bytes]) -> None:
         contents = store.contents([head.ordinal for head in heads])
@@ -213,11 +219,10 @@ class Case:
         scores: NDArray[np.uint32],
         found: dict[int, Head],
     ) -> None:
-        own = signatures_of(self.prepared, self.engine.config.sketch.num_perm)
         for (row, ordinal), place, score in zip(
             pairs.tolist(), places.tolist(), scores.tolist(), strict=True
         ):
-            jaccard = float((own[row] == signatures[place]).mean())
+            jaccard = float((self.signatures[row] == signatures[place]).mean())
             self.estimates[row, len(self.heads)] = (round(jaccard, 4), min(score, 1_000) / 1_000)
             self.heads.append(found[ordinal])
 
@@ -249,7 +254,7 @@ class Case:
         ranks = np.zeros(corpus.n_docs, np.uint32)
         ranks[documents] = rank_documents(corpus.n_tokens[documents], corpus.digests("key_digest")[documents])
         swapped = ranks[pairs[:, 0]] > ranks[pairs[:, 1]]
-        pairs = np.unique(np.where(swapped[:, None], pairs[:, ::-1], pairs), axis=0)
+        pairs = _distinct_pairs(np.where(swapped[:, None], pairs[:, ::-1], pairs).tolist())
         fresh = [pair for pair in map(tuple, pairs.tolist()) if pair not in self._done]
         self._done.update(fresh)
         tasks = self._tasks(corpus, np.array(fresh, np.int64).reshape(-1, 2))
@@ -272,7 +277,7 @@ class Case:
             return np.empty((0, 2), np.int64)
         column = self.prepared.column("fingerprints").take(pa.array(rows))
         sketched = Sketched(
-            np.ascontiguousarray(signatures_of(self.prepared, self.engine.config.sketch.num_perm)[rows]),
+            np.ascontiguousarray(self.signatures[rows]),
             column.flatten().to_numpy(),
             column.offsets.to_numpy().astype(np.int64) - int(column.offsets[0].as_py()),
             rank_documents(corpus.n_tokens[rows], corpus.digests("key_digest")[rows]),
@@ -283,6 +288,13 @@ class Case:
 def no_verdicts() -> pa.RecordBatch:
     """Return an empty batch of `schema.VERDICTS`."""
     return pa.record_batch([pa.array([], field.type) for field in VERDICTS], schema=VERDICTS)
+
+
+def _distinct_pairs(pairs: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """Return pairs of numbers below 2^32, int64, shape (n, 2), sorted, each once."""
+    given = np.array(pairs, np.uint64).reshape(-1, 2)
+    codes = distinct((given[:, 0] << np.uint64(32)) | given[:, 1])
+    return np.stack([codes >> np.uint64(32), codes & np.uint64(0xFFFFFFFF)], axis=1).astype(np.int64)
 
 
 def _best_of_each(rows: NDArray[np.int64], scores: NDArray[Any], limit: int) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from dedup.index.case import Case, Engine
 from dedup.index.describe import Describer
 from dedup.index.intake import Chosen
 from dedup.index.keys import id_keys
-from dedup.index.packing import Text, pack_sketches, to_prepared
+from dedup.index.packing import Text, distinct, pack_sketches, to_prepared
 from dedup.index.verdicts import Verdict, decode, encode
 from dedup.stores import Document, Head, Postings, Store
 
@@ -69,6 +69,13 @@ class Changes:
         _, describer = self.admit(case)
         say = describer.newcomer if self._engine.with_texts else describer.estimated
         return [say(row) for row in range(case.n)]
+
+    def unlike_all(self, case: Case) -> Verdict:
+        """Return the verdict on a single newcomer that nothing stored resembles, the quick way."""
+        row = case.prepared
+        digest, flags = row.column("digest")[0].as_py(), row.column("flags")[0].as_py()
+        identifier = msgspec.json.decode(row.column("id")[0].as_py())
+        return Verdict(identifier, digest.hex(), flags=flag_names(flags), verifier=self._verifier)
 
     def add(self, case: Case, chosen: Chosen) -> list[Verdict]:
         """Store the newcomers of a case."""
@@ -134,7 +141,7 @@ class Changes:
         contents = (
             self._contents(case.prepared, chosen.readable) if self._engine.with_texts else [None] * case.n
         )
-        sketches = pack_sketches(case.prepared, self._engine.config.sketch.num_perm)
+        sketches = pack_sketches(case.signatures, case.prints, case.offsets)
         added = chosen.added or [now_us()] * case.n
         return [
             Document(
@@ -164,7 +171,7 @@ class Changes:
         entries = [(keys[chosen].astype(np.uint64) << _U32) | numbers[rows[chosen]]]
         if tokens:
             entries.append((id_keys(tokens).astype(np.uint64) << _U32) | numbers)
-        self._postings.add(np.unique(np.concatenate(entries)))
+        self._postings.add(distinct(np.concatenate(entries)))
 
     def _give_way(
         self, case: Case, admission: Admission, describer: Describer, ordinals: Sequence[int]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dedup.errors import IndexFailure
 from dedup.index.case import Engine
 from dedup.index.keys import content_keys, id_keys
-from dedup.index.packing import Text, to_prepared
+from dedup.index.packing import Text, prints_of, to_prepared
 from dedup.sketch import sketch
 from dedup.stores import Head, Postings, Store
 
@@ -105,7 +105,7 @@ def _check_keys(
     problems += [
         f"id {heads[row].id}: not found by its id" for row in np.flatnonzero(~_among(ids, posted)).tolist()
     ]
-    keys, rows, _ = content_keys(prepared, config)
+    keys, rows, _ = content_keys(prepared, *prints_of(prepared), config)
     kept = np.array([head.kept for head in heads], np.bool_)
     chosen = kept[rows]
     entries = (keys[chosen].astype(np.uint64) << _U32) | numbers[rows[chosen]]

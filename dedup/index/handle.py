@@ -425,6 +425,8 @@ class Index:
                 return repeated(stored_verdict(head))
             case = Case(self._engine, prepared, ignore=[] if head is None else [head.ordinal])
             case.look_up(self._store, self._postings)
+            if not case.heads:
+                return self._changes.unlike_all(case)
             case.judge()
             return self._changes.verdicts(case)[0]
 

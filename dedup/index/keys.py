@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from dedup import flags as bits
 from dedup.config import Config
-from dedup.index.packing import prints_of, signatures_of
+from dedup.index.packing import signatures_of
 from dedup.kernels import pairs as kernels
 
 BAND_STEP = 3
@@ -51,13 +51,14 @@ class Keys(NamedTuple):
     weights: NDArray[np.uint32]
 
 
-def content_keys(prepared: pa.RecordBatch, config: Config) -> Keys:
-    """Return the look-up keys of each row's content.
+def content_keys(
+    prepared: pa.RecordBatch, prints: NDArray[np.uint32], offsets: NDArray[np.int64], config: Config
+) -> Keys:
+    """Return the look-up keys of each row's content; `prints` and `offsets` are those of `prints_of`.
 
     Rows without tokens and notices have none: they match nothing.
     """
     n_rows = prepared.num_rows
-    prints, offsets = prints_of(prepared)
     rows = np.repeat(np.arange(n_rows), np.diff(offsets))
     keys, of_rows = [prints, _exact_keys(prepared)], [rows, np.arange(n_rows)]
     weights = [_NARROW, _EXACT_WEIGHT]

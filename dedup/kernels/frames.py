@@ -31,6 +31,7 @@ _CASELESS_FRAME_TOKENS = 12
 # Lists of links: lines of up to so many tokens, each begun with a capital, that end no sentence.
 _LINK_TOKENS = 16
 _LINK_LINES = 3
+_LINK_CAPITALS = 0.75
 _LINK_NUMBERS = 0.2
 # An abbreviation ("U.S.") looks like a sentence's end.
 _LINK_SENTENCES = 1.5
@@ -97,7 +98,7 @@ def is_link_list(classes, start, end, cased):  # type: ignore[no-untyped-def]
     return (
         n_lines >= _LINK_LINES
         and n_sentences <= _LINK_SENTENCES * n_lines
-        and n_capitals >= 0.9 * n_lines
+        and n_capitals >= _LINK_CAPITALS * n_lines
         and n_numbers <= _LINK_NUMBERS * (end - start)
     )
 

@@ -10,7 +10,7 @@ _UNSPACED = np.uint8(16)
 _U1, _U8, _U29, _U32 = np.uint64(1), np.uint64(8), np.uint64(29), np.uint64(32)
 _SEED = np.uint64(0x9E3779B97F4A7C15)
 _PRIME = np.uint64(0xD6E8FEB86659FD93)
-_NEVER = np.uint64(0xFFFFFFFFFFFFFFFF)
+_NO_LINE = np.uint64(0)
 
 
 @kernel
@@ -89,6 +89,7 @@ def sketch_batch(
     fingerprint_unspaced,
     window,
     line_bit,
+    number_bit,
     signatures,
     fingerprints,
     fingerprint_offsets,
@@ -106,7 +107,8 @@ def sketch_batch(
     `window` neighbouring shingles the one with the least hash, so that any run
     of `fingerprint_size + window - 1` shared tokens shares a fingerprint.
 
-    A line's hash sums its tokens, each weighed by its place, so that order counts.
+    A line's hash sums its tokens, each weighed by its place, so that order counts. A line with a number
+    has none (0): "Record March 16" stands in a dozen dividends and is a fact in each.
     """
     num_perm = multipliers.shape[0]
     longest = 1
@@ -122,16 +124,19 @@ def sketch_batch(
         n_tokens = hash_tokens(key, key_offsets[document], key_offsets[document + 1], tokens)
         weight = _SEED
         line = np.uint64(0)
+        numbered = False
         for k in range(n_tokens):
             if k > 0 and classes[first_class + k] & line_bit:
-                lines[n_lines] = line
+                lines[n_lines] = _NO_LINE if numbered else line
                 n_lines += 1
                 weight = _SEED
                 line = np.uint64(0)
+                numbered = False
             line += tokens[k] * weight
             weight += _SEED + _SEED
+            numbered |= classes[first_class + k] & number_bit != 0
         if n_tokens > 0:
-            lines[n_lines] = line
+            lines[n_lines] = _NO_LINE if numbered else line
             n_lines += 1
         line_offsets[document + 1] = n_lines
         n_shingles = hash_shingles(tokens, classes, first_class, n_tokens, size, unspaced_size, shingles)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dedup import flags as bits
 from dedup.config import Config
 from dedup.pipeline.corpus import NO_DATE, Corpus
+from dedup.verify import same_subject
 
 # In one source, so many titles or addresses over one short body: a paywall or cookie notice, not an article.
 NOTICE_TITLES = 5
@@ -39,8 +40,8 @@ class Nodes:
 def collapse(corpus: Corpus, flags: NDArray[np.uint32], config: Config) -> Nodes:
     """Group documents by key; set the flag STUB in `flags` where a group tells that its text is a notice.
 
-    Short texts need the same day as well, where both have a date: two flashes
-    of different days are two events. The representative of a group is the
+    Short texts need the same day as well, where both have a date, and in one
+    source titles of one subject: two flashes of different days are two events. The representative of a group is the
     version to keep if nothing else stands for it: published before, then by
     the preferences.
     """
@@ -67,7 +68,8 @@ def collapse(corpus: Corpus, flags: NDArray[np.uint32], config: Config) -> Nodes
             flags[group] |= bits.STUB
             groups.extend([document] for document in group.tolist())
         else:
-            groups.extend(_within_days(corpus, group.tolist(), config.verify.max_days))
+            for part in _by_subject(corpus, flags, group.tolist()):
+                groups.extend(_within_days(corpus, part, config.verify.max_days))
     first = np.array([group[0] for group in groups], np.int64)
     node_of = np.full(corpus.n_docs, -1, np.int64)
     node_of[first] = np.arange(len(first))
@@ -113,6 +115,28 @@ def _changes(*columns: NDArray[Any]) -> NDArray[np.bool_]:
     for column in columns:
         changed[1:] |= column[1:] != column[:-1]
     return changed
+
+
+def _by_subject(corpus: Corpus, flags: NDArray[np.uint32], group: list[int]) -> list[list[int]]:
+    """Split equal short texts of one source whose titles name different subjects.
+
+    Two companies may declare the same dividend on one day; another paper's
+    headline over a reprint says nothing.
+    """
+    if not flags[group[0]] & bits.SHORT:
+        return [group]
+    parts: list[tuple[int, list[str], list[int]]] = []
+    known: dict[tuple[int, bytes], list[int]] = {}
+    for document in group:
+        source, title = int(corpus.sources[document]), corpus.value("title_key", document) or b""
+        if (source, title) not in known:
+            words = title.decode().split()
+            fitting = (p for s, w, p in parts if s != source or same_subject(words, w))
+            known[source, title] = next(fitting, [])
+            if not known[source, title]:
+                parts.append((source, words, known[source, title]))
+        known[source, title].append(document)
+    return [part for _, _, part in parts]
 
 
 def _within_days(corpus: Corpus, group: list[int], max_days: int | None) -> list[list[int]]:

@@ -15,6 +15,9 @@ from dedup.pipeline.collapse import DAY_US
 from dedup.pipeline.corpus import NO_DATE
 from dedup.schema import RELATIONS, VERDICTS
 
+# A daily notice returns after a day, a flash is repeated within hours.
+_SAME_EVENT_US = DAY_US // 2
+
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
@@ -54,14 +57,14 @@ def drop_edges(
     dates : numpy.ndarray of int64, shape (n_nodes,)
         Microseconds, NO_DATE where there is none: a missing date never blocks.
     short : numpy.ndarray of bool, shape (n_nodes,)
-        Texts too short to tell two events apart: these drop within a day only.
+        Texts too short to tell two events apart: these drop within half a day only.
     config : Config
         Which relations drop, and within how many days.
     """
     wanted = [RELATIONS.index(name) for name in config.cluster.drop]
     date_a, date_b = dates[verdicts.a], dates[verdicts.b]
     apart = np.where((date_a != NO_DATE) & (date_b != NO_DATE), np.abs(date_a - date_b), 0)
-    limit = np.where(short[verdicts.a] | short[verdicts.b], DAY_US, np.iinfo(np.int64).max)
+    limit = np.where(short[verdicts.a] | short[verdicts.b], _SAME_EVENT_US, np.iinfo(np.int64).max)
     if config.verify.max_days is not None:
         limit = np.minimum(limit, config.verify.max_days * DAY_US)
     chosen = np.isin(verdicts.relation, wanted) & (apart <= limit)

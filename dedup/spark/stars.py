@@ -44,8 +44,6 @@ def settle(
     verdicts: DataFrame,
     judge: Judge,
     config: Config,
-    *,
-    largest: int = LARGEST_COMPONENT,
 ) -> tuple[DataFrame, DataFrame]:
     """Decide about the nodes that any verdict binds; return `settling.SETTLED` rows and all verdicts.
 
@@ -59,14 +57,12 @@ def settle(
     judge : callable
         Judges further pairs: takes a name for the table and pairs of ranks.
     config : Config
-    largest : int
-        Verdicts of a component that one worker decides; larger ones are cut into star groups first.
     """
     from pyspark.sql import functions as F  # noqa: N812
 
     binding = verdicts.where(F.col("relation").isin(*BINDING))
     members = work.save("components", find_components(work, "links", binding))
-    large = _large(work, "large", binding, members, largest)
+    large = _large(work, "large", binding, members)
     if large is not None:
         members = work.save("star-groups", _cut(work, nodes, binding, members, large, config))
     rows = _component_rows(nodes, binding, members)
@@ -83,7 +79,7 @@ def settle(
         settled = settled.where("node is not null").unionByName(again)
         verdicts = work.save("verdicts-all", verdicts.unionByName(later))
     if large is not None:
-        settled = work.save("settled-all", _retold(work, nodes, verdicts, settled, large, largest))
+        settled = work.save("settled-all", _retold(work, nodes, verdicts, settled, large))
     return settled, verdicts
 
 
@@ -110,12 +106,10 @@ def _inside(verdicts: DataFrame, members: DataFrame) -> DataFrame:
     return verdicts.join(of_a, "a").join(of_b, ["b", "component"])
 
 
-def _large(
-    work: Workspace, name: str, verdicts: DataFrame, members: DataFrame, largest: int
-) -> DataFrame | None:
+def _large(work: Workspace, name: str, verdicts: DataFrame, members: DataFrame) -> DataFrame | None:
     """Return the components of more verdicts than one worker takes, None if there is none."""
     sizes = verdicts.join(members.withColumnRenamed("node", "a"), "a").groupBy("component").count()
-    large = sizes.where(sizes["count"] > largest).select("component")
+    large = sizes.where(sizes["count"] > LARGEST_COMPONENT).select("component")
     with work.described("large"):
         return None if large.isEmpty() else work.save(name, large)
 
@@ -147,7 +141,7 @@ def _cut(
 
 
 def _retold(
-    work: Workspace, nodes: DataFrame, verdicts: DataFrame, settled: DataFrame, large: DataFrame, largest: int
+    work: Workspace, nodes: DataFrame, verdicts: DataFrame, settled: DataFrame, large: DataFrame
 ) -> DataFrame:
     """Group the kept nodes of large components into stories, which reach beyond star groups."""
     from pyspark.sql import functions as F  # noqa: N812
@@ -161,7 +155,7 @@ def _retold(
     rows = rows.where("kept_a <> kept_b").drop("a", "b").withColumnsRenamed({"kept_a": "a", "kept_b": "b"})
     rows = work.save("stories", rows.select(*JUDGED.names))
     groups = work.save("story-members", find_components(work, "story-links", rows))
-    again = _large(work, "large-stories", rows, groups, largest)
+    again = _large(work, "large-stories", rows, groups)
     if again is not None:
         inside = _inside(rows, groups.join(again, "component", "left_semi"))
         found = nodes.join(

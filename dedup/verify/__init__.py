@@ -20,10 +20,20 @@ from dedup.verify.align import survey
 from dedup.verify.cascade import decide_by_sets
 from dedup.verify.digest import is_digest
 from dedup.verify.evidence import collect
-from dedup.verify.rules import Verdict, days_between, decide, exchanged_facts, glance, keep_both, limits_of
+from dedup.verify.rules import (
+    TITLED_TOKENS,
+    Verdict,
+    days_between,
+    decide,
+    exchanged_facts,
+    glance,
+    keep_both,
+    limits_of,
+    same_subject,
+)
 from dedup.verify.view import View, line_hashes
 
-__all__ = ["Overlap", "View", "decide_by_sets", "line_hashes", "relate"]
+__all__ = ["Overlap", "View", "decide_by_sets", "line_hashes", "relate", "same_subject"]
 
 _OTHER: dict[Literal[0, 1] | None, Literal[0, 1] | None] = {0: 1, 1: 0, None: None}
 _NO_HOUSE: NDArray[np.uint64] = np.empty(0, np.uint64)
@@ -99,6 +109,9 @@ def relate(
     days = days_between(a, b)
     if config.max_days is not None and days is not None and days > config.max_days:
         return _scored(Verdict("related", None, f"related: {days:.0f} days apart"), overlap)
+    if min(a.n_tokens, b.n_tokens) < TITLED_TOKENS:
+        # Every line of a short notice may stand in a dozen others, and be its fact all the same.
+        house = _NO_HOUSE
     shown = survey(a, b, (a.house_marks(house), b.house_marks(house)))
     counts = shown.counts
     own, foreign = counts[kernels.OWN_A] - counts[kernels.OWN_B], 0

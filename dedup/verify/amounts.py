@@ -129,7 +129,7 @@ def _goes_on(tokens: Sequence[str], p: int, q: int) -> bool:
     word = tokens[q]
     if word[0].isdigit() or word not in _VALUES:
         return False
-    return tokens[p] in _VALUES or (tokens[p][0].isdigit() and _VALUES[word] >= 1000)
+    return tokens[p] in _VALUES or tokens[p] in _JOINED or (tokens[p][0].isdigit() and _VALUES[word] >= 1000)
 
 
 def _number_follows(tokens: Sequence[str], p: int, chosen: set[int]) -> bool:

@@ -80,6 +80,12 @@ def _without_same_day(a: View, b: View, left: list[int], right: list[int]) -> tu
     return rest_a, rest_b
 
 
+def names_other_day(a: View, b: View, left: list[int], right: list[int]) -> bool:
+    """Tell whether one side names a weekday and the other a date that falls on another."""
+    day_a, day_b = _named_day(a, left)[1], _named_day(b, right)[1]
+    return bool(day_a and day_b and (day_a[0] is None) != (day_b[0] is None))
+
+
 def _named_day(view: View, places: list[int]) -> tuple[list[int], tuple[int | None, int, int] | None]:
     """Find one weekday, or one month with a day; return the other places and (weekday, month, day)."""
     weekdays = [p for p in places if view.facts[p] & WEEKDAY]
@@ -110,12 +116,13 @@ def _falls_on(published: int, month: int, day: int, weekday: int) -> bool:
 def _without_same_digits(
     left: list[int], right: list[int], words_a: list[str], words_b: list[str]
 ) -> tuple[list[int], list[int]]:
-    """Remove all numbers if they are the same digits cut apart elsewhere: "4.2" and "4 2", "6h50" and "6 50"."""
+    """Remove all numbers if they are the same digits cut apart elsewhere: "4.2" and "4 2"."""
     digits_a = ["".join(filter(str.isdigit, w)) for w in words_a]
     digits_b = ["".join(filter(str.isdigit, w)) for w in words_b]
     joined = "".join(digits_a)
     # As many numbers on either side are not cut apart: 1.5 is not 15.
-    if not joined or joined != "".join(digits_b) or digits_a.count("") - len(left) == digits_b.count("") - len(right):
+    as_many = sum(map(bool, digits_a)) == sum(map(bool, digits_b))
+    if not joined or as_many or joined != "".join(digits_b):
         return left, right
     return (
         [p for p, digits in zip(left, digits_a, strict=True) if not digits],

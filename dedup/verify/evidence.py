@@ -9,7 +9,7 @@ from dedup.flags import TOKEN_CAPITAL, TOKEN_NUMBER
 from dedup.kernels import facts as marks
 from dedup.kernels import gaps
 from dedup.verify.align import Survey
-from dedup.verify.equate import cancel, same_amounts, same_reading
+from dedup.verify.equate import cancel, names_other_day, same_amounts, same_reading
 from dedup.verify.facts import exchanges_days, number_of
 from dedup.verify.names import beside_shared, is_date_stamp, is_list_number, is_name
 from dedup.verify.stages import count_bodies, exchanged_stage
@@ -176,7 +176,7 @@ def _count_facts(
         evidence.days += exchanges_days(
             [a.tokens[p] for p in left if a.classes[p] & TOKEN_CAPITAL],
             [b.tokens[p] for p in right if b.classes[p] & TOKEN_CAPITAL],
-        )
+        ) or names_other_day(a, b, left, right)
     exchanged = bool(names_a and names_b)
     for side, view, places, names in ((side_a, a, left, names_a), (side_b, b, right, names_b)):
         added = 0 if exchanged else sum(beside_shared(view, p, places) for p in names)

@@ -8,10 +8,12 @@ apart by what the two share and by what was exchanged.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from dedup.config import Profile, VerifyConfig
+from dedup.flags import TOKEN_UPPER
 from dedup.kernels import gaps as kernels
 from dedup.records import Relation
 from dedup.verify.align import Survey
@@ -48,6 +50,10 @@ _LIMITS: dict[Profile, Limits] = {
 # Under so many tokens one word makes another notice.
 SHORT_TOKENS = 30
 SHORT_REWORDED = 0.15
+# Under so many tokens the title may be all that tells two notices apart; two titles of one subject share
+# a third of the words of the shorter.
+TITLED_TOKENS = 60
+TITLE_SHARE = 1 / 3
 # A short notice that returns days later in other words is the notice of another day.
 NOTICE_TOKENS = 100
 NOTICE_DAYS = 3
@@ -180,7 +186,32 @@ def _other_facts(views: tuple[View, View], evidence: Evidence, side: int, limits
         return f"another stage: {evidence.stage}"
     if n < SHORT_TOKENS and (own.own > SHORT_REWORDED * n or own.added_names):
         return f"{own.own} of only {n} tokens of its own"
+    if n < SHORT_TOKENS and own.own and evidence.sides[1 - side].own and _is_shouted(views[side]):
+        return "a word exchanged that may be a name"
+    if n < TITLED_TOKENS and not same_subject(views[0].title_tokens, views[1].title_tokens):
+        return "titles of two subjects over a notice"
     return ""
+
+
+def _is_shouted(view: View) -> bool:
+    """Tell whether a text is set in capitals, where a name looks like any other word."""
+    return 2 * int((view.kinds & TOKEN_UPPER != 0).sum()) > view.n_tokens
+
+
+def same_subject(title: Sequence[str], other: Sequence[str]) -> bool:
+    """Tell whether two titles may stand over one short text; so does a title that is missing.
+
+    A notice of dividends names its company in the title alone.
+
+    Examples
+    --------
+    >>> same_subject("alden corp sets quarterly dividend".split(), "brent mills declares payout".split())
+    False
+    """
+    words, others = set(title), set(other)
+    if not words or not others:
+        return True
+    return len(words & others) >= TITLE_SHARE * min(len(words), len(others))
 
 
 def _other_time(views: tuple[View, View], evidence: Evidence, side: int, days: float | None) -> str:
