@@ -14,9 +14,10 @@ _SLACK_TOKENS = 5
 class Version:
     """One version of an article, measured against the star's first keeper.
 
-    ``damage`` is that of `dedup.flags.damage`; ``extra`` is the number of tokens of substance that it has and the keeper
-    lacks, less those that the keeper has and it lacks; ``foreign`` the same
-    for furniture and house text; ``likeness`` the mean Jaccard to the others.
+    ``damage`` is that of `dedup.flags.damage`; ``extra`` is the number of
+    tokens of substance that it has and the keeper lacks, less those that the
+    keeper has and it lacks; ``foreign`` the same for furniture and house text;
+    ``likeness`` the mean Jaccard to the others.
     """
 
     node: int

@@ -1,4 +1,4 @@
-"""The distributed engine on a real local Spark: the same decisions as on one machine, whatever happens to its tasks."""
+"""The engine on a real local Spark: the decisions of one machine, whatever happens to its tasks."""
 
 import json
 import os
@@ -75,7 +75,7 @@ def spark(session):
 
 
 def hard_records(count=220, *, seed=1):
-    """Records that reach every stage: copies of copies, one title over many, equal ids, no ids, other columns."""
+    """Records that reach every stage: copies of copies, one title over many, equal ids, no ids."""
     words = random.Random(seed)
     records = make_records(count, seed=seed)
     base = make_article(f"{seed} base", sentences=14)

@@ -38,7 +38,8 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave."),
     ] = False,
 ) -> None:
     """Find duplicate and near-duplicate articles, keep the best version of each and say why."""
@@ -140,7 +141,7 @@ def report(
     inputs: Annotated[list[str], typer.Argument(help="The inputs of that run.", metavar="INPUT...")],
     output: Annotated[str, typer.Option("--output", "-o", help="The report: .html, .md, .json or .csv.", metavar="FILE")] = "report.html",
     manifest: Annotated[Text, typer.Option(help="The run's manifest, for settings, versions and digests.", metavar="FILE")] = None,
-    against: Annotated[Optional[list[str]], typer.Option(help="What the run compared against.", metavar="PATH")] = None,  # noqa: UP045
+    against: Annotated[Optional[list[str]], typer.Option(help="What the run compared against.", metavar="PATH")] = None,
     report_texts: Annotated[str, typer.Option("--report-texts", help="How much text goes in.", metavar="none|diffs|full")] = "diffs",
     text: Annotated[Text, typer.Option(help="Field of the text.", metavar="FIELD")] = None,
     title: Annotated[Text, typer.Option(help="Field of the title.", metavar="FIELD")] = None,
@@ -164,7 +165,7 @@ def explain(
     decisions: Annotated[Text, typer.Option(help="Decisions of a run: explain what became of one id.", metavar="FILE")] = None,
     use_statistics: Annotated[Text, typer.Option(help="Judge by these statistics.", metavar="FILE")] = None,
     profile: Annotated[Text, typer.Option(help="news (default), strict or ocr.")] = None,
-    max_days: Annotated[Optional[int], typer.Option(help="Merge nothing further apart in time.")] = None,  # noqa: UP045
+    max_days: Annotated[Optional[int], typer.Option(help="Merge nothing further apart in time.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     html: Annotated[Text, typer.Option(help="Write a page instead.", metavar="FILE")] = None,
     text: Annotated[Text, typer.Option(help="Field of the text.", metavar="FIELD")] = None,
@@ -191,14 +192,14 @@ def audit(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     profile: Annotated[Text, typer.Option(help="news (default), strict or ocr.")] = None,
     drop: Annotated[Text, typer.Option(help="Relations that drop.")] = None,
-    max_days: Annotated[Optional[int], typer.Option(help="Merge nothing further apart in time.")] = None,  # noqa: UP045
+    max_days: Annotated[Optional[int], typer.Option(help="Merge nothing further apart in time.")] = None,
     text: Annotated[Text, typer.Option(help="Field of the text.", metavar="FIELD")] = None,
     id: Annotated[Text, typer.Option(help="Field of the id.", metavar="FIELD")] = None,
     title: Annotated[Text, typer.Option(help="Field of the title.", metavar="FIELD")] = None,
     source: Annotated[Text, typer.Option(help="Field of the source.", metavar="FIELD")] = None,
     date: Annotated[Text, typer.Option(help="Field of the date.", metavar="FIELD")] = None,
     input_format: Annotated[Text, typer.Option(help="jsonl, csv, tsv, parquet, arrow or text, instead of by name.")] = None,
-    workers: Annotated[Optional[int], typer.Option(help="Processes; all cores by default.")] = None,  # noqa: UP045
+    workers: Annotated[Optional[int], typer.Option(help="Processes; all cores by default.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:  # fmt: skip
     """Measure the quality on these very texts: recall with an interval, doubtful drops, nearest misses."""
@@ -211,10 +212,10 @@ def audit(
 @app.command()
 def plan(
     documents: Annotated[str, typer.Argument(help="Size of the corpus: 500000, 500k, 2M.", metavar="DOCUMENTS")],
-    sample: Annotated[Optional[list[str]], typer.Argument(help="Some of the texts; typical figures of news without.", metavar="[INPUT]...")] = None,  # noqa: UP045
+    sample: Annotated[Optional[list[str]], typer.Argument(help="Some of the texts; typical figures of news without.", metavar="[INPUT]...")] = None,
     similarity: Annotated[float, typer.Option(help="Jaccard similarity that must be found.")] = 0.5,
     budget: Annotated[float, typer.Option(help="Chance meetings with unlike texts per document.")] = 30.0,
-    workers: Annotated[Optional[int], typer.Option(help="Processes; all cores by default.")] = None,  # noqa: UP045
+    workers: Annotated[Optional[int], typer.Option(help="Processes; all cores by default.")] = None,
     svg: Annotated[Text, typer.Option(help="Write the curve as a drawing.", metavar="FILE")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     text: Annotated[Text, typer.Option(help="Field of the text.", metavar="FIELD")] = None,
@@ -228,7 +229,9 @@ def plan(
 
 
 @app.command()
-def warm(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+def warm(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
     """Compile the kernels now, for container images and first runs that must be quick."""
     from dedup.cli.commands import warm_command
 

@@ -15,7 +15,10 @@ index_app = typer.Typer(
 
 Text = Optional[str]
 Url = Annotated[str, typer.Argument(help="A path, or postgresql://USER@HOST/DATABASE.", metavar="INDEX")]
-Inputs = Annotated[Optional[list[str]], typer.Argument(help="Files, folders, globs; standard input (JSONL) when absent.", metavar="[INPUT]...")]
+Inputs = Annotated[
+    Optional[list[str]],
+    typer.Argument(help="Files, folders, globs; standard input (JSONL) when absent.", metavar="[INPUT]..."),
+]
 Field = Annotated[Text, typer.Option(metavar="FIELD", help="Field of that name.", rich_help_panel="Fields")]
 Flush = Annotated[bool, typer.Option("--flush", help="Answer each record at once, for use as a co-process.")]
 Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
@@ -78,7 +81,9 @@ def remove(
 @index_app.command()
 def expire(
     index: Url,
-    before: Annotated[str, typer.Option(help="Remove what is dated before this day or time.", metavar="DATE")],
+    before: Annotated[
+        str, typer.Option(help="Remove what is dated before this day or time.", metavar="DATE")
+    ],
     debug: Debug = False,
 ) -> None:
     """Remove old records; members of removed keepers are judged anew."""
@@ -118,7 +123,9 @@ def rebuild(
 @index_app.command()
 def export(
     index: Url,
-    output: Annotated[str, typer.Option("--output", "-o", help="JSONL; - is standard output.", metavar="OUT")] = "-",
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="JSONL; - is standard output.", metavar="OUT")
+    ] = "-",
     debug: Debug = False,
 ) -> None:
     """Write all records, kept ones first, for `dedup index add` elsewhere."""

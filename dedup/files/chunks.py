@@ -43,7 +43,6 @@ class Fields:
         found = (self.text, self.id, self.title, self.source, self.date, self.url)
         return list(dict.fromkeys(name for name in found if name is not None))
 
-
     def describe(self) -> str:
         """Return what was found, in one line.
 

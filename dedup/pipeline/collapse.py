@@ -41,9 +41,9 @@ def collapse(corpus: Corpus, flags: NDArray[np.uint32], config: Config) -> Nodes
     """Group documents by key; set the flag STUB in `flags` where a group tells that its text is a notice.
 
     Short texts need the same day as well, where both have a date, and in one
-    source titles of one subject: two flashes of different days are two events. The representative of a group is the
-    version to keep if nothing else stands for it: published before, then by
-    the preferences.
+    source titles of one subject: two flashes of different days are two events.
+    The representative of a group is the version to keep if nothing else stands
+    for it: published before, then by the preferences.
     """
     good = np.flatnonzero(~corpus.bad)
     digests = corpus.digests("key_digest")

@@ -202,7 +202,14 @@ def rejected(record: str, token: str | None, reason: str) -> Row:
 
 
 def compose(
-    record: str, own_id: msgspec.Raw, status: Status, about: Row, *, links: list[Row], flags: int, removed: list[Row]
+    record: str,
+    own_id: msgspec.Raw,
+    status: Status,
+    about: Row,
+    *,
+    links: list[Row],
+    flags: int,
+    removed: list[Row],
 ) -> Row:
     """Return a decision with its parts in their order; those that are empty are left out."""
     row: Row = {"schema": SCHEMA, "record": record, "id": own_id, "status": status, **about}

@@ -113,7 +113,7 @@ def judge(task: Task) -> pa.RecordBatch:
 def judge_keys(
     keyed: Keyed, lefts: NDArray[np.int64], rights: NDArray[np.int64], statistics: Statistics, config: Config
 ) -> pa.RecordBatch:
-    """Judge pairs of documents given by their places in `keyed`; return `schema.VERDICTS` of those related."""
+    """Judge pairs of documents by their places in `keyed`; return `schema.VERDICTS` of those related."""
     key, key_offsets, classes, class_offsets = (
         keyed.key,
         keyed.key_offsets,

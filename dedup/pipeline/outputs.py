@@ -40,7 +40,15 @@ class Outputs:
 
     def paths(self) -> list[str]:
         """Return the outputs named."""
-        named = (self.rejects, self.dropped, self.decisions, self.report, self.statistics, self.records, self.manifest)
+        named = (
+            self.rejects,
+            self.dropped,
+            self.decisions,
+            self.report,
+            self.statistics,
+            self.records,
+            self.manifest,
+        )
         return [path for path in named if path is not None]
 
 

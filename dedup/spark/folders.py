@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ class Folders:
     """
 
     def __init__(self, session: SparkSession, run_id: str, *, no_overwrite: bool) -> None:
+        self._session = session
         context = getattr(session, "_sc", None)
         if context is None:
             raise UsageError(
@@ -33,21 +35,22 @@ class Folders:
     def check(self, paths: list[str]) -> None:
         """Refuse targets that are there, if nothing may be replaced."""
         for path in paths if self._no_overwrite else ():
-            if not path.startswith("table:") and self._system(path).exists(self._path(path)):
+            place = located(self._session, path)
+            if not path.startswith("table:") and self._system(place).exists(self._path(place)):
                 raise UsageError(
                     "the output is there", where=path, remedy="name another, or leave --no-overwrite out"
                 )
 
     def staged(self, path: str) -> str:
         """Return where to write what will stand at `path`."""
-        head, slash, name = path.rstrip("/").rpartition("/")
+        head, slash, name = located(self._session, path).rpartition("/")
         staged = f"{head}{slash}{self._mark}.{name}"
         self._made.append(staged)
         return staged
 
     def add(self, path: str) -> None:
         """Publish what is staged for this path, after all that was added before."""
-        self._steps.append((path.rstrip("/"), None))
+        self._steps.append((located(self._session, path), None))
 
     def add_table(self, name: str, frame: DataFrame) -> None:
         """Write a table when its turn comes: the catalogue makes that one step, or not."""
@@ -56,7 +59,7 @@ class Folders:
     def write_file(self, path: str, content: bytes) -> None:
         """Stage one small file and add it."""
         staged = self._path(self.staged(path))
-        stream = self._system(path).create(staged, True)
+        stream = staged.getFileSystem(self._conf).create(staged, True)
         try:
             stream.write(content)
             stream.hsync()
@@ -103,3 +106,16 @@ class Folders:
 
     def _system(self, path: str) -> Any:
         return self._path(path).getFileSystem(self._conf)
+
+
+def located(session: SparkSession, path: str) -> str:
+    """Return a path as Spark must have it: absolute, where it is one of this machine's.
+
+    The JVM has a current folder of its own. Names of tables and addresses with
+    a scheme stay, and so does a plain path where files are elsewhere by default.
+    """
+    context = getattr(session, "_sc", None)
+    if context is None or "://" in path or path.startswith("table:"):
+        return path.rstrip("/")
+    default = context._jvm.org.apache.hadoop.fs.FileSystem.getDefaultUri(context._jsc.hadoopConfiguration())
+    return str(Path(path).absolute()) if default.getScheme() == "file" else path.rstrip("/")

@@ -21,7 +21,7 @@ from dedup.pipeline.progress import Progress
 from dedup.pipeline.summary import Summary
 from dedup.spark import require_pyspark
 from dedup.spark.engine import Deduplicated, deduplicate
-from dedup.spark.folders import Folders
+from dedup.spark.folders import Folders, located
 from dedup.statistics import load as load_statistics
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def run_on_spark(
     session = _session(cluster.master)
     with _readable_errors(), progress.stage("start"):
         kind = _kind(inputs, input_format)
-        records = _read(session, inputs, kind)
+        records = _read(session, [located(session, path) for path in inputs], kind)
         fields = _fields(records, kind, config)
         archives = [_archive(session, path, kind) for path in against]
     report(f"fields: {fields.describe()}")
@@ -78,7 +78,7 @@ def run_on_spark(
     with _readable_errors():
         done = deduplicate(
             records,
-            work=cluster.work,
+            work=None if cluster.work is None else located(session, cluster.work),
             config=config,
             against=archives,
             statistics=frozen,
@@ -209,8 +209,8 @@ def _archive(session: SparkSession, path: str, kind: str) -> DataFrame | str:
                 f"records of format {found} to compare with, the input is {kind}", where=path,
                 remedy="give both in one format, or the sketches of the earlier run",
             )  # fmt: skip
-        return _read(session, [path], found)
-    return path
+        return _read(session, [located(session, path)], found)
+    return located(session, path)
 
 
 def _check_rate(done: Deduplicated, limit: float | None) -> None:

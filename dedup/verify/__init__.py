@@ -120,7 +120,7 @@ def relate(
     ocr = config.profile == "ocr"
     if found is None:
         evidence = collect(a, b, shown, limits_of(config.profile).hopeless(a, b), ocr=ocr)
-        found = decide(a, b, evidence, config)
+        found = decide(a, b, evidence, overlap.containment, config)
         only_a, only_b = evidence.sides
         own, foreign = only_a.prose - only_b.prose, only_a.foreign - only_b.foreign
         if ocr or evidence.replaced:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from dedup.flags import TOKEN_CAPITAL, TOKEN_NUMBER
+from dedup.flags import TOKEN_CAPITAL, TOKEN_NUMBER, TOKEN_SENTENCE_START
 from dedup.kernels import facts as marks
 from dedup.kernels import gaps
 from dedup.verify.align import Survey
@@ -44,6 +44,7 @@ class Side:
     names: int = 0  # names that the other text has nowhere
     added_names: int = 0  # first names, ranks and acronyms beside a name that both have
     foreign: int = 0  # tokens of furniture, datelines and house text
+    lead: int = 0  # own tokens near the top
     prose: int = 0  # own tokens in passages of a sentence's length
     correction: bool = False  # announces a correction
 
@@ -65,6 +66,8 @@ class Evidence:
     moved: list[int] = field(default_factory=lambda: [0, 0])  # tokens found elsewhere in the other text
     swaps: tuple[Counter[str], Counter[str]] = field(default_factory=lambda: (Counter(), Counter()))
     replaced: str = ""  # a passage that another stands for again and again, where capitals name nothing
+    # Names that stand against other names, wherever else the other text may have them.
+    subjects: tuple[Counter[str], Counter[str]] = field(default_factory=lambda: (Counter(), Counter()))
     bodies: Counter[str] = field(default_factory=Counter)
 
 
@@ -110,6 +113,8 @@ def collect(
             if caseless and left and right:
                 _note_replaced(a, b, gap, seen, evidence)
         if left or right:
+            evidence.sides[0].lead += sum(p < LEAD_TOKENS for p in left)
+            evidence.sides[1].lead += sum(p < LEAD_TOKENS for p in right)
             _count_facts(a, b, left, right, evidence, survey.marks)
             if not ocr and all(
                 side.longest > most[0] or side.own > own
@@ -170,6 +175,10 @@ def _count_facts(
             evidence.swaps[0].update(number_of(a.tokens[p]) for p in numbers_a + known_a)
             evidence.swaps[1].update(number_of(b.tokens[p]) for p in numbers_b + known_b)
             evidence.exchanges += min(len(numbers_a), len(numbers_b))
+        subjects = _capitals(a, left), _capitals(b, right)
+        if all(subjects):
+            evidence.subjects[0].update(subjects[0])
+            evidence.subjects[1].update(subjects[1])
         if names_a and names_b:
             evidence.exchanges += min(len(names_a), len(names_b))
             evidence.names += [(a.tokens[p], b.tokens[q]) for p, q in zip(names_a, names_b, strict=False)]
@@ -182,6 +191,17 @@ def _count_facts(
         added = 0 if exchanged else sum(beside_shared(view, p, places) for p in names)
         side.added_names += added
         side.names += len(names) - added
+
+
+def _capitals(view: View, places: list[int]) -> list[str]:
+    """Return the names among own tokens, those that the other text has elsewhere included."""
+    return [
+        view.tokens[p]
+        for p in places
+        if view.classes[p] & TOKEN_CAPITAL
+        and not view.classes[p] & (TOKEN_NUMBER | TOKEN_SENTENCE_START)
+        and not view.facts[p] & marks.NO_NAME
+    ]
 
 
 def _own_facts(

@@ -60,6 +60,15 @@ NOTICE_DAYS = 3
 # What returns after weeks in other words is about the next event.
 DISTANT_DAYS = 30
 DISTANT_REWORDED = 0.03
+# Of a copy cut out of a text so many times its length, this share of the shingles is there; a text that
+# has less there shares words, not passages.
+SCATTERED_IN = 1.5
+SCATTERED_CONTAINMENT = 0.55
+# One source: so many own tokens near the top of both on another day, so many at all weeks later, or so
+# many names against others.
+SERIES_LEAD = 4
+SERIES_REWORDED = 3
+SERIES_NAMES = 3
 # Texts are "near" when neither has more than this share of its own beyond the other.
 NEAR_SHARE = 0.1
 # Under this share of the shorter text in order, they share passages at most …
@@ -133,15 +142,18 @@ def _glance_at(view: View, counts: list[int], side: int, limits: Limits) -> str:
 
 
 def decide(
-    a: View, b: View, evidence: Evidence, config: VerifyConfig
+    a: View, b: View, evidence: Evidence, containment: float, config: VerifyConfig
 ) -> Verdict | tuple[str, str]:
     """Return the verdict of a pair of which one may be dropped, else what speaks against dropping either."""
     views = (a, b)
     days = days_between(a, b)
     limits = _LIMITS[config.profile]
+    if config.profile == "ocr":
+        # Damaged letters leave few shingles whole.
+        containment = 1.0
     objections = (
-        _objection(views, evidence, 0, limits, days),
-        _objection(views, evidence, 1, limits, days),
+        _objection(views, evidence, 0, limits, days, containment),
+        _objection(views, evidence, 1, limits, days, containment),
     )
     return objections if all(objections) else _drop(views, evidence, objections)
 
@@ -154,7 +166,12 @@ def exchanged_facts(a: View, b: View, evidence: Evidence) -> float:
 
 
 def _objection(
-    views: tuple[View, View], evidence: Evidence, side: int, limits: Limits, days: float | None
+    views: tuple[View, View],
+    evidence: Evidence,
+    side: int,
+    limits: Limits,
+    days: float | None,
+    containment: float,
 ) -> str:
     """Say why a text must not be dropped for the other, "" when nothing speaks against it."""
     own = evidence.sides[side]
@@ -163,10 +180,14 @@ def _objection(
         return f"a passage of {own.longest} tokens of its own"
     if own.own > limits.reworded * n:
         return f"{own.own} of {n} tokens of its own"
+    scattered = views[1 - side].n_tokens > SCATTERED_IN * n and containment < SCATTERED_CONTAINMENT
+    if scattered:
+        return f"only {round(100 * containment)} % of its passages in a much longer text"
     return (
         _other_facts(views, evidence, side, limits)
         or ("a correction note" if own.correction else "")
         or _other_time(views, evidence, side, days)
+        or _one_of_a_series(views, evidence, days)
     )
 
 
@@ -224,6 +245,26 @@ def _other_time(views: tuple[View, View], evidence: Evidence, side: int, days: f
         return f"a notice of {n} tokens that returns after {days:.0f} days"
     if days > DISTANT_DAYS and min(own / n, other / views[1 - side].n_tokens) > DISTANT_REWORDED:
         return f"reworded after {days:.0f} days"
+    return ""
+
+
+def _one_of_a_series(views: tuple[View, View], evidence: Evidence, days: float | None) -> str:
+    """Say so if one source wrote both texts, and about other matters or on another day.
+
+    Two look-alikes of one source are more often a series than a copy: reprints cross sources.
+    """
+    a, b = views
+    if a.source is None or a.source != b.source or a.capitals != "names" or b.capitals != "names":
+        return ""
+    lead = min(side.lead for side in evidence.sides)
+    if days is not None and days >= 1 and lead >= SERIES_LEAD:
+        return "one source, another day, another lead"
+    reworded = min(side.own for side in evidence.sides)
+    if days is not None and days > DISTANT_DAYS and reworded >= SERIES_REWORDED:
+        return f"one source, reworded after {days:.0f} days"
+    only_a, only_b = evidence.subjects[0] - evidence.subjects[1], evidence.subjects[1] - evidence.subjects[0]
+    if min(only_a.total(), only_b.total()) >= SERIES_NAMES:
+        return f"one source, {min(only_a)} against {min(only_b)}"
     return ""
 
 
