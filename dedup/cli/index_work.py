@@ -21,7 +21,7 @@ from dedup.config import Config, ReadConfig
 from dedup.errors import DataError, IndexFailure, UsageError
 from dedup.files import AtomicFile, choose_fields, find_inputs, parse, parse_objects, resolve_fields
 from dedup.index import Index, Verdict
-from dedup.index.handle import OnConflict
+from dedup.index.adding import OnConflict
 from dedup.index.rebuilding import rebuild as rebuild_index
 from dedup.kernels.cache import announce_compilation
 

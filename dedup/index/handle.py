@@ -16,30 +16,27 @@ from dedup.config import Config
 from dedup.errors import IndexFailure, UsageError
 from dedup.files.dates import parse_date
 from dedup.index import settings as made_with
+from dedup.index.adding import Adder, OnConflict
 from dedup.index.case import Case, Engine
-from dedup.index.changes import Changes, encoded_verdicts, now_us, stored_verdict
+from dedup.index.changes import Changes, stored_verdict
 from dedup.index.intake import (
     Incoming,
     Intake,
-    SortedOut,
     content_digest,
     give_ids,
     prepare_all,
     temporary_ids,
     to_records,
 )
-from dedup.index.keys import id_keys
 from dedup.index.packing import Packer
-from dedup.index.verdicts import Verdict, decode, repeated
+from dedup.index.verdicts import Verdict, repeated
 from dedup.pipeline.workers import Crew
 from dedup.records import Cluster
-from dedup.statistics import Statistics, load
+from dedup.statistics import Statistics
 from dedup.stores import Head, Postings, Store, open_store
 
 Answer = TypeVar("Answer")
-OnConflict = Literal["error", "update"]
 
-_IDS_AT_ONCE = 64
 _RETRIES = 3
 _SCANNED_AT_ONCE = 1_000
 
@@ -73,6 +70,7 @@ class Index:
             settings.config, settings.statistics, crew, Packer(), settings.with_texts, store.shown
         )
         self._changes = Changes(store, self._postings, self._engine, settings.verifier_fingerprint)
+        self._adder = Adder(store, self._postings, self._engine, self._changes)
 
     @classmethod
     def open(
@@ -112,7 +110,7 @@ class Index:
             raise UsageError(f"mode {mode!r}", remedy="choose r or w")
         store = open_store(url, write=mode == "w")
         try:
-            return cls(store, _settings(store, config, statistics, no_text), Crew(workers))
+            return cls(store, made_with.open_or_create(store, config, statistics, no_text), Crew(workers))
         except BaseException:
             store.close()
             raise
@@ -201,12 +199,12 @@ class Index:
         """Do as `add_many` does for good rows of `dedup.schema.RECORDS`."""
         records = give_ids(records, batch)
         content = content_digest(records) if batch is not None else ""
-        return self._retried(lambda: self._add(Intake(records), batch, content, on_conflict))
+        return self._retried(lambda: self._adder.add(Intake(records), batch, content, on_conflict))
 
     def restore(self, records: pa.RecordBatch, heads: Sequence[Head]) -> list[Verdict]:
         """Judge and store records of another index, with the digests that their texts first had."""
         intake = Intake(records, [head.digest for head in heads], [head.added for head in heads])
-        return self._retried(lambda: self._add(intake, None, "", "error"))
+        return self._retried(lambda: self._adder.add(intake, None, "", "error"))
 
     def load(self, prepared: pa.RecordBatch, texts: pa.Array) -> None:
         """Store records that a run kept, without judging them; inside ``store.writing``.
@@ -214,7 +212,7 @@ class Index:
         A record whose id is there takes the old one's place.
         """
         self._postings.refresh()
-        stored = self._find(prepared.column("id").drop_null().to_pylist())
+        stored = self._adder.find(prepared.column("id").drop_null().to_pylist())
         self._changes.forget([head.ordinal for head in stored.values()])
         self._changes.load(prepared, pc.coalesce(prepared.column("readable"), texts))
 
@@ -237,7 +235,7 @@ class Index:
         token = msgspec.json.encode(identifier).decode()
         with self._store.reading():
             self._postings.refresh()
-            head = self._find([token]).get(token)
+            head = self._adder.find([token]).get(token)
             return None if head is None else next(self._records([head]))
 
     def remove(self, ids: Iterable[Any]) -> int:
@@ -252,7 +250,7 @@ class Index:
         def remove() -> int:
             with self._store.writing():
                 self._postings.refresh()
-                found = self._find(tokens)
+                found = self._adder.find(tokens)
                 return self._forget([head.ordinal for head in found.values()])
 
         return self._retried(remove)
@@ -348,79 +346,11 @@ class Index:
         self._postings.merge(everything=True, alive=alive)
         self._store.shrink()
 
-    def _add(self, intake: Intake, batch: str | None, content: str, on_conflict: OnConflict) -> list[Verdict]:
-        with self._store.reading():
-            if (earlier := self._earlier(batch, content)) is not None:
-                return earlier
-            self._postings.refresh()
-            mark, version = self._postings.watermark, self._store.counter("commits")
-            sorted_out = self._sort_out(intake, on_conflict)
-        # The long part, without any lock: clean, sketch, look up, compare.
-        chosen = intake.take(sorted_out.fresh, self._settings.config, self._crew)
-        case = Case(self._engine, chosen.prepared, ignore=sorted_out.outdated)
-        with self._store.reading():
-            case.look_up(self._store, self._postings)
-        case.judge()
-        with self._store.writing():
-            changed = self._store.counter("commits") != version
-            if changed:
-                if (earlier := self._earlier(batch, content)) is not None:
-                    return earlier
-                self._postings.refresh()
-                again = self._sort_out(intake, on_conflict)
-                if again != sorted_out:
-                    sorted_out, mark = again, 0
-                    chosen = intake.take(sorted_out.fresh, self._settings.config, self._crew)
-                    case = Case(self._engine, chosen.prepared, ignore=sorted_out.outdated)
-            if sorted_out.outdated:
-                self._changes.forget(sorted_out.outdated)
-                self._postings.refresh()
-            if changed or sorted_out.outdated:
-                case.refresh(self._store, self._postings, since=mark)
-                case.judge()
-            answers = dict(zip(sorted_out.fresh, self._changes.add(case, chosen), strict=True))
-            verdicts = _completed(intake, sorted_out, answers)
-            if batch is not None:
-                packed = self._engine.packer.pack_verdicts(encoded_verdicts(verdicts))
-                self._store.add_ledger(batch, content, now_us(), packed)
-            self._store.raise_counter("commits")
-        self._postings.merge()
-        return verdicts
-
-    def _sort_out(self, intake: Intake, on_conflict: OnConflict) -> SortedOut:
-        """Tell what is there already from what is new; see `add_many` for an id with another text."""
-        tokens = intake.tokens
-        found = self._find(tokens)
-        result = SortedOut()
-        last: dict[str, int] = {}
-        for row, (token, digest) in enumerate(zip(tokens, intake.digests, strict=True)):
-            head = found.get(token)
-            known = (
-                intake.digests[last[token]] if token in last else head.digest if head is not None else None
-            )
-            if known is not None and known != digest and on_conflict == "error":
-                raise UsageError(
-                    f"id {token} is there with another text",
-                    where=self._store.shown,
-                    remedy='update it with on_conflict="update" (--on-conflict update)',
-                )
-            if token in last:
-                if known != digest:
-                    last[token] = row
-            elif head is not None and head.digest == digest:
-                result.known[row] = stored_verdict(head)
-            else:
-                last[token] = row
-                if head is not None:
-                    result.outdated.append(head.ordinal)
-        result.fresh = sorted(last.values())
-        return result
-
     def _query(self, prepared: pa.RecordBatch) -> Verdict:
         with self._store.reading():
             self._postings.refresh()
             token = prepared.column("id")[0].as_py()
-            head = self._find([token]).get(token)
+            head = self._adder.find([token]).get(token)
             if head is not None and head.digest == prepared.column("digest")[0].as_py():
                 return repeated(stored_verdict(head))
             case = Case(self._engine, prepared, ignore=[] if head is None else [head.ordinal])
@@ -430,33 +360,11 @@ class Index:
             case.judge()
             return self._changes.verdicts(case)[0]
 
-    def _find(self, tokens: Sequence[str]) -> dict[str, Head]:
-        """Return the heads of documents by the JSON tokens of their ids."""
-        if not tokens:
-            return {}
-        _, ordinals = self._postings.find(np.unique(id_keys(tokens)), limit=_IDS_AT_ONCE)
-        wanted = set(tokens)
-        heads = self._store.heads(np.unique(ordinals).tolist())
-        return {head.id: head for head in heads.values() if head.id in wanted}
-
     def _forget(self, ordinals: Sequence[int]) -> int:
         if ordinals:
             self._changes.forget(ordinals)
             self._store.raise_counter("commits")
         return len(ordinals)
-
-    def _earlier(self, batch: str | None, content: str) -> list[Verdict] | None:
-        """Return the verdicts that a batch got when it was first added."""
-        found = self._store.ledger(batch) if batch is not None else None
-        if found is None:
-            return None
-        if found[0] != content:
-            raise UsageError(
-                f"batch {batch!r} was added with other content",
-                where=self._store.shown,
-                remedy="give it an id of its own",
-            )
-        return [decode(line) for line in self._engine.packer.unpack_verdicts(found[1])]
 
     def _records(self, heads: Sequence[Head]) -> Iterator[dict[str, Any]]:
         contents = self._store.contents([head.ordinal for head in heads]) if self._settings.with_texts else {}
@@ -492,42 +400,6 @@ class Index:
             except ConnectionLost:
                 self._store.reconnect()
         return act()
-
-
-def _settings(
-    store: Store, config: Config | None, statistics: str | Statistics | None, no_text: bool
-) -> made_with.Settings:
-    """Return the settings of an index; make them where it is new."""
-    found = made_with.read(store, config)
-    given = load(statistics) if isinstance(statistics, str) else statistics
-    if found is None:
-        if not store.write:
-            raise IndexFailure("an empty index", where=store.shown, remedy="fill it with: dedup index add")
-        wanted = made_with.Settings(config or Config(), given or Statistics(), not no_text)
-        with store.writing():
-            found = made_with.read(store, config)
-            if found is None:
-                made_with.create(store, wanted)
-                return wanted
-    if given is not None and given.fingerprint() != found.statistics.fingerprint():
-        raise IndexFailure(
-            f"index made under other statistics: it has {found.statistics.fingerprint()},"
-            f" those given are {given.fingerprint()}",
-            where=store.shown,
-            remedy="make it anew with: dedup index rebuild --statistics FILE",
-        )
-    if no_text and found.with_texts:
-        raise UsageError("an index made with texts", where=store.shown, remedy="leave out no_text")
-    return found
-
-
-def _completed(intake: Intake, sorted_out: SortedOut, answers: dict[int, Verdict]) -> list[Verdict]:
-    """Return one verdict per record; those known before, and further occurrences of an id, are marked."""
-    by_token = {intake.tokens[row]: verdict for row, verdict in (sorted_out.known | answers).items()}
-    return [
-        answers[row] if row in answers else repeated(by_token[token])
-        for row, token in enumerate(intake.tokens)
-    ]
 
 
 def _iso(date: int | None) -> str | None:

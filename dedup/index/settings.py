@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from dedup.config import CandidateConfig, ClusterConfig, Config, ReadConfig, SketchConfig, VerifyConfig
-from dedup.errors import IndexFailure
-from dedup.statistics import Statistics
+from dedup.errors import IndexFailure, UsageError
+from dedup.statistics import Statistics, load
 from dedup.stores import Store
 
 # Raise these when the same text gets another key or sketch, or the same pair another verdict.
@@ -72,6 +72,33 @@ def read(store: Store, config: Config | None) -> Settings | None:
             remedy="make it anew with: dedup index rebuild, or open it with the settings it was made with",
         )
     return settings
+
+
+def open_or_create(
+    store: Store, config: Config | None, statistics: str | Statistics | None, no_text: bool
+) -> Settings:
+    """Return the settings of an index; make them where it is new."""
+    found = read(store, config)
+    given = load(statistics) if isinstance(statistics, str) else statistics
+    if found is None:
+        if not store.write:
+            raise IndexFailure("an empty index", where=store.shown, remedy="fill it with: dedup index add")
+        wanted = Settings(config or Config(), given or Statistics(), not no_text)
+        with store.writing():
+            found = read(store, config)
+            if found is None:
+                create(store, wanted)
+                return wanted
+    if given is not None and given.fingerprint() != found.statistics.fingerprint():
+        raise IndexFailure(
+            f"index made under other statistics: it has {found.statistics.fingerprint()},"
+            f" those given are {given.fingerprint()}",
+            where=store.shown,
+            remedy="make it anew with: dedup index rebuild --statistics FILE",
+        )
+    if no_text and found.with_texts:
+        raise UsageError("an index made with texts", where=store.shown, remedy="leave out no_text")
+    return found
 
 
 def read_unchecked(store: Store) -> Settings | None:

@@ -16,7 +16,8 @@ from dedup.stores.store import SCHEMA, Store
 
 _APPLICATION = 0x64647570  # "ddup", in the file's header
 _BUSY_TIMEOUT_S = 30
-_CACHE_KIB = 64 << 10
+# A writer sorts new pages in; a reader has the system's cache besides.
+_WRITER_CACHE_KIB, _READER_CACHE_KIB = 64 << 10, 16 << 10
 _VALUES_AT_ONCE = 2_000
 # Fixed in 3.51.3, and in the branches 3.50 and 3.44 from these on.
 _WAL_RACE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
@@ -79,7 +80,7 @@ class SqliteStore(Store):
         empty = int(self.rows("SELECT count(*) FROM sqlite_master")[0][0]) == 0
         if application != _APPLICATION and not (self.write and empty):
             raise IndexFailure("not an index of dedup", where=self.shown, remedy="name another file")
-        self.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        self.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB if self.write else _READER_CACHE_KIB}")
         if not self.write:
             self.execute("PRAGMA query_only = ON")
             return

@@ -20,6 +20,7 @@ from dedup.verify.align import survey
 from dedup.verify.cascade import decide_by_sets
 from dedup.verify.digest import is_digest
 from dedup.verify.evidence import collect
+from dedup.verify.relations import keep_both
 from dedup.verify.rules import (
     TITLED_TOKENS,
     Verdict,
@@ -27,7 +28,6 @@ from dedup.verify.rules import (
     decide,
     exchanged_facts,
     glance,
-    keep_both,
     limits_of,
     same_subject,
 )

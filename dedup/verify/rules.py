@@ -71,25 +71,8 @@ SERIES_REWORDED = 3
 SERIES_NAMES = 3
 # Texts are "near" when neither has more than this share of its own beyond the other.
 NEAR_SHARE = 0.1
-# Under this share of the shorter text in order, they share passages at most …
-PASSAGES_SHARE = 0.3
-# … and under this containment nothing worth a note.
-RELATED_CONTAINMENT = 0.1
-# More exchanged facts than one in so many tokens: a form filled in anew.
-TOKENS_PER_EXCHANGE = 100
-# A scanner damages two or three facts in a hundred words.
-OCR_TOKENS_PER_EXCHANGE = 40
+# Where every noun has a capital, one capital in four or so is a name's.
 NOUN_WEIGHT = 0.25
-# One article in two cuts: this share of the shorter one is in the other if what it has of its own is one
-# passage for the most part (a local paragraph); what two writers made of one statement lies scattered.
-STORY_SHARE = 0.5
-SIBLING_SHARE = 0.62
-ONE_PASSAGE = .8
-# A later take holds this share of the earlier one, with a few other numbers, and adds passages to it.
-UPDATE_HOLDS = 0.82
-UPDATE_NUMBERS = 6
-UPDATE_ADDS = 0.2
-UPDATE_PASSAGE = 12
 
 
 def limits_of(profile: Profile) -> Limits:
@@ -162,7 +145,7 @@ def exchanged_facts(a: View, b: View, evidence: Evidence) -> float:
     """Return how many facts were exchanged in place."""
     if evidence.replaced:
         return float(a.n_tokens)
-    return len(evidence.numbers) + _name_weight((a, b)) * len(evidence.names) + evidence.days
+    return len(evidence.numbers) + name_weight((a, b)) * len(evidence.names) + evidence.days
 
 
 def _objection(
@@ -200,7 +183,7 @@ def _other_facts(views: tuple[View, View], evidence: Evidence, side: int, limits
         return "another day or month"
     if evidence.replaced:
         return f"{evidence.replaced}, each time"
-    names = _name_weight(views) * (len(evidence.names) + (own.names - len(evidence.names)) / 2)
+    names = name_weight(views) * (len(evidence.names) + (own.names - len(evidence.names)) / 2)
     if own.numbers * limits.tokens_per_number + names * limits.tokens_per_name > n:
         return f"{own.numbers} numbers and {own.names} names of its own"
     if evidence.stage:
@@ -268,8 +251,8 @@ def _one_of_a_series(views: tuple[View, View], evidence: Evidence, days: float |
     return ""
 
 
-def _name_weight(views: tuple[View, View]) -> float:
-    # Where every noun has a capital, one capital in four or so is a name's.
+def name_weight(views: tuple[View, View]) -> float:
+    """Return how much of a name a capital inside a sentence is worth."""
     return NOUN_WEIGHT if "nouns" in (views[0].capitals, views[1].capitals) else 1.0
 
 
@@ -288,55 +271,4 @@ def _drop(views: tuple[View, View], evidence: Evidence, objections: tuple[str, s
         fuller,
         f"{relation}: the dropped text has no fact of its own; {share} % of it in the other, "
         f"in {evidence.n_runs} runs",
-    )
-
-
-def keep_both(
-    a: View,
-    b: View,
-    survey: Survey,
-    objections: tuple[str, str],
-    exchanged: float | None,
-    jaccard: float,
-    containment: float,
-    *,
-    ocr: bool = False,
-) -> Verdict:
-    """Tell what two texts have in common of which neither may be dropped."""
-    counts = survey.counts
-    shorter = 0 if a.n_tokens <= b.n_tokens else 1
-    n = max(1, min(a.n_tokens, b.n_tokens))
-    objection = objections[shorter]
-    found = (survey.matched + counts[kernels.MOVED_A + shorter]) / n
-    names = _name_weight((a, b)) * counts[kernels.NAMES_SWAPPED]
-    if exchanged is None:
-        exchanged = counts[kernels.NUMBERS_SWAPPED] + names
-    if survey.matched < PASSAGES_SHARE * n and jaccard < 0.1:
-        if containment < RELATED_CONTAINMENT:
-            return Verdict("unrelated", None, "unrelated: little in common")
-        return Verdict("related", None, "related: shared passages only")
-    own, longest = counts[kernels.OWN_A + shorter], counts[kernels.LONGEST_A + shorter]
-    per_exchange = OCR_TOKENS_PER_EXCHANGE if ocr else TOKENS_PER_EXCHANGE
-    if exchanged * per_exchange > n and not (names < 1 and _is_update(a, b, counts, found)):
-        return Verdict("template", None, f"template: {exchanged:.0f} facts exchanged in place; {objection}")
-    region = counts[kernels.REGION_A + shorter]
-    if found < (STORY_SHARE if region >= ONE_PASSAGE * own else SIBLING_SHARE):
-        share = round(100 * found)
-        return Verdict("related", None, f"related: {share} % of the shorter text shared; {objection}")
-    compact = longest + counts[kernels.SECOND_A + shorter] >= 0.7 * own and not exchanged
-    relation: Relation = "partial" if compact and longest > 15 else "revised"
-    return Verdict(relation, None, f"{relation}: {objection}")
-
-
-def _is_update(a: View, b: View, counts: list[int], found: float) -> bool:
-    """Tell whether the longer text is a later take: nearly all of the shorter, and passages of its own."""
-    days = days_between(a, b)
-    longer = 1 if a.n_tokens <= b.n_tokens else 0
-    n_longer = max(a.n_tokens, b.n_tokens)
-    return (
-        found >= UPDATE_HOLDS
-        and counts[kernels.NUMBERS_SWAPPED] <= UPDATE_NUMBERS
-        and counts[kernels.OWN_A + longer] >= UPDATE_ADDS * n_longer
-        and counts[kernels.LONGEST_A + longer] >= UPDATE_PASSAGE
-        and (days is None or days <= NOTICE_DAYS)
     )
