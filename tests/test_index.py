@@ -192,7 +192,7 @@ def test_a_preferred_source_supersedes(index_url):
 def test_siblings_of_a_template_are_kept_and_named(index_url):
     def notice(number, identifier):
         text = (
-            f"Road works will close the bridge at Marlow on {number} May from nine to five, said the county. "
+            f"Road works will close the bridge at Marlow on {number} May from nine to five. "
             f"Drivers are asked to use the road through Dunmere, where {number + 40} extra signs stand. "
             f"Buses on route {number + 100} leave {number} minutes early. The works cost {number * 1000} crowns "
             f"and end on {number + 2} May. Residents can ask the county for a pass until noon every day."

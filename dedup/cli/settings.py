@@ -19,8 +19,8 @@ _LISTS = ("drop", "prefer", "source_priority")
 # Keys of the file that are flags of `dedup run` and no cut-offs.
 RUN_KEYS: Mapping[str, Any] = {
     "against": list[str], "annotate": bool, "index": str, "input_format": str, "keep_text": bool,
-    "max_drop_rate": float, "memory": str | int, "no_overwrite": bool, "on_duplicate_id": str, "temp": str, "use_statistics": str,
-    "workers": int,
+    "max_drop_rate": float, "memory": str | int, "no_overwrite": bool, "on_duplicate_id": str,
+    "temp": str, "use_statistics": str, "workers": int,
 }  # fmt: skip
 _PARTS: Mapping[str, type] = {
     "read": ReadConfig, "sketch": SketchConfig, "candidates": CandidateConfig,

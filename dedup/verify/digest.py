@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dedup.flags import TOKEN_CAPITAL, TOKEN_NUMBER, TOKEN_SENTENCE_START, TOKEN_UNSPACED
+from dedup.flags import TOKEN_CAPITAL, TOKEN_LINE_START, TOKEN_NUMBER, TOKEN_SENTENCE_START, TOKEN_UNSPACED
 from dedup.kernels import facts as kernels
 from dedup.verify.align import Survey
 from dedup.verify.view import View
@@ -40,6 +40,9 @@ def is_digest(views: tuple[View, View], survey: Survey, holder: int) -> bool:
     holder : int
         Which of the two, 0 or 1, holds the other.
     """
+    if views[0].title_tokens and list(views[0].title_tokens) == list(views[1].title_tokens):
+        # A round-up has a title of its own.
+        return False
     marks = np.frombuffer(survey.marks[holder], np.uint8)
     held, rest = np.isin(marks, _HELD), np.isin(marks, _OTHER)
     n_held = int(np.count_nonzero(held))
@@ -51,6 +54,9 @@ def is_digest(views: tuple[View, View], survey: Survey, holder: int) -> bool:
     first, last = int(places[0]), int(places[-1]) + 1
     if np.count_nonzero(rest[first:last]) > SCATTERED * (last - first):
         return False
+    # An item is set apart: it doesn't begin or end within a sentence, and what follows the first begins a line.
+    if not _is_apart(views[holder], first, last):
+        return False
     late = bool(np.count_nonzero(rest[:first]) >= LATE_TOKENS)
     names, words = _recurring(views[holder], held, rest)
     if names is None and words is None:
@@ -58,6 +64,14 @@ def is_digest(views: tuple[View, View], survey: Survey, holder: int) -> bool:
     if names is None or words is None:
         return late and (names or 0) + (words or 0) <= RECURRING_LATE / 2
     return names + words <= (RECURRING_LATE if late else RECURRING_EARLY)
+
+
+def _is_apart(view: View, first: int, last: int) -> bool:
+    starts = TOKEN_SENTENCE_START | TOKEN_LINE_START
+    begins = first == 0 or bool(view.kinds[first] & starts)
+    if last == view.n_tokens:
+        return begins
+    return begins and bool(view.kinds[last] & (TOKEN_LINE_START if first == 0 else starts))
 
 
 def _recurring(
