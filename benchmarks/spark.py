@@ -48,7 +48,7 @@ def run_local(path: Path, folder: Path) -> dict[str, Any]:
         [*map(str, command), "--statistics", str(folder / "stats.json"), "--workers", "2", "--quiet"], check=True
     )
     elapsed_s = time.perf_counter() - begun
-    return {"seconds": elapsed_s, **json.loads((folder / "m.json").read_text())}
+    return {"elapsed_s": elapsed_s, **json.loads((folder / "m.json").read_text())}
 
 
 def run_spark(path: Path, folder: Path, master: str) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def run_spark(path: Path, folder: Path, master: str) -> dict[str, Any]:
     if process.returncode:
         raise SystemExit(said[-3000:])
     elapsed_s = time.perf_counter() - begun
-    return {"seconds": elapsed_s, "driver_bytes": watch.peak, **json.loads((folder / "s.json").read_text())}
+    return {"elapsed_s": elapsed_s, "driver_bytes": watch.peak, **json.loads((folder / "s.json").read_text())}
 
 
 class Watch(threading.Thread):

@@ -2,11 +2,12 @@
 
 import threading
 
-import psycopg
 import pytest
 from index_support import article, near, shouted, state
 
 from dedup import Index, IndexFailure
+
+psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 
 
 def in_parallel(url, works):

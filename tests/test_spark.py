@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import signal
+import sys
 import threading
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,6 +41,7 @@ def session(tmp_path_factory):
     """A Spark of two cores whose tasks may fail three times."""
     from pyspark.sql import SparkSession
 
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     folder = tmp_path_factory.mktemp("spark")
     settings = {
         "spark.driver.memory": "1g",

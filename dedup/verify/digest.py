@@ -22,6 +22,8 @@ RECURRING_EARLY = 0.15
 # Fewer names and words than this tell nothing.
 LEAST_NAMES = 3
 LEAST_WORDS = 8
+# An item may have lost or got so many words of a dateline or a source.
+DATELINE_TOKENS = 6
 # Words up to this many bytes are of the language, not of the subject.
 WORD_BYTES = 6
 _HELD = (kernels.MATCHED, kernels.MOVED, kernels.CANCELLED)
@@ -54,7 +56,7 @@ def is_digest(views: tuple[View, View], survey: Survey, holder: int) -> bool:
     first, last = int(places[0]), int(places[-1]) + 1
     if np.count_nonzero(rest[first:last]) > SCATTERED * (last - first):
         return False
-    # An item is set apart: it doesn't begin or end within a sentence, and what follows the first begins a line.
+    # An item doesn't begin or end within a sentence, and what follows the first one begins a line.
     if not _is_apart(views[holder], first, last):
         return False
     late = bool(np.count_nonzero(rest[:first]) >= LATE_TOKENS)
@@ -68,10 +70,10 @@ def is_digest(views: tuple[View, View], survey: Survey, holder: int) -> bool:
 
 def _is_apart(view: View, first: int, last: int) -> bool:
     starts = TOKEN_SENTENCE_START | TOKEN_LINE_START
-    begins = first == 0 or bool(view.kinds[first] & starts)
-    if last == view.n_tokens:
-        return begins
-    return begins and bool(view.kinds[last] & (TOKEN_LINE_START if first == 0 else starts))
+    if not (view.kinds[max(0, first - DATELINE_TOKENS) : first + 1] & starts).any():
+        return False
+    after = view.kinds[last : last + DATELINE_TOKENS]
+    return not len(after) or bool((after & (TOKEN_LINE_START if first == 0 else starts)).any())
 
 
 def _recurring(
