@@ -189,13 +189,26 @@ def test_a_preferred_source_supersedes(index_url):
         assert kept(index) == {"z"}
 
 
+def test_a_chain_of_small_losses_is_no_small_loss(tmp_path):
+    config = Config(cluster=ClusterConfig(prefer=("complete", "id")))
+    text = article(1)["text"]
+    credit = " Petra Quill took the pictures."
+    versions = [text + credit + " Nadia Orsk drew the map.", text + credit, text]
+    with Index.open(str(tmp_path / "i.db"), mode="w", config=config) as index:
+        index.add({"id": "c", "text": versions[0]})
+        second = index.add({"id": "b", "text": versions[1]})
+        third = index.add({"id": "a", "text": versions[2]})
+    # One line less than the keeper is nothing; two lines less than a member of its cluster are not.
+    assert (second.supersedes, third.supersedes, third.of) == ("c", None, "b")
+
+
 def test_siblings_of_a_template_are_kept_and_named(index_url):
     def notice(number, identifier):
         text = (
             f"Road works will close the bridge at Marlow on {number} May from nine to five. "
             f"Drivers are asked to use the road through Dunmere, where {number + 40} extra signs stand. "
-            f"Buses on route {number + 100} leave {number} minutes early. The works cost {number * 1000} crowns "
-            f"and end on {number + 2} May. Residents can ask the county for a pass until noon every day."
+            f"Buses on route {number + 100} leave {number} minutes early. The works cost {number * 1000} "
+            f"crowns and end on {number + 2} May. Residents can ask the county for a pass until noon."
         )
         return {"id": identifier, "text": text}
 

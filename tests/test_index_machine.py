@@ -19,7 +19,7 @@ from index_support import fresh_schema, state
 
 from dedup import Index
 
-BASES, VARIANTS = 4, 3
+BASES, VARIANTS = 2, 3
 DAYS = ("2026-01-10", "2026-02-10", "2026-03-10")
 
 
@@ -160,7 +160,7 @@ def life(machine, examples):
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=examples, stateful_step_count=15, deadline=None, suppress_health_check=checks
+            max_examples=examples, stateful_step_count=20, deadline=None, suppress_health_check=checks
         ),
     )
 
@@ -182,7 +182,7 @@ def postgres_life(server):
 
 
 def test_a_random_life_on_sqlite_follows_the_model():
-    life(SqliteLife, 12)
+    life(SqliteLife, 15)
 
 
 def test_a_random_life_on_postgres_follows_the_model(postgres_server):

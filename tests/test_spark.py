@@ -18,6 +18,7 @@ from conftest import invoke, make_article, make_records, refused, write_lines
 import dedup
 from dedup.config import ClusterConfig, Config, SketchConfig
 from dedup.errors import DataError, DropRateExceeded, IndexFailure, UsageError
+from dedup.spark.metrics import last_stage, stage_rows
 from dedup.statistics import Statistics
 
 MISSING = [
@@ -171,21 +172,26 @@ def test_any_partitioning_gives_the_decisions_of_one_machine(
 
 
 class Killer(threading.Thread):
-    """Kills Python workers of one Spark while it runs."""
+    """Kills the Python workers of one Spark, until a task of it has failed."""
 
-    def __init__(self, parent, *, kills, every_s):
+    def __init__(self, session, *, most_kills, every_s):
         super().__init__(daemon=True)
-        self.parent, self.left, self.every_s = parent, kills, every_s
-        self.killed = 0
+        from pyspark import SparkContext
+
+        self.session, self.parent = session, SparkContext._gateway.proc.pid
+        self.most_kills, self.every_s = most_kills, every_s
+        self.first = last_stage(session)
         self.over = threading.Event()
 
     def run(self):
-        while self.left and not self.over.wait(self.every_s):
-            workers = self.workers()
-            if workers:
-                os.kill(random.Random(self.left).choice(workers), signal.SIGKILL)
-                self.killed += 1
-                self.left -= 1
+        for _ in range(self.most_kills):
+            if self.over.wait(self.every_s) or self.failed():
+                return
+            for worker in self.workers():
+                os.kill(worker, signal.SIGKILL)
+
+    def failed(self):
+        return sum(table["failed_tasks"] for table in stage_rows(self.session, after=self.first))
 
     def workers(self):
         """The children of the PySpark daemons below our own JVM."""
@@ -196,10 +202,8 @@ class Killer(threading.Thread):
             except OSError:
                 continue
             children.setdefault(int(fields[1]), []).append(int(status.parent.name))
-        java = children.get(self.parent, [])
-        daemons = [
-            child for parent in [self.parent, *java] for child in children.get(parent, []) if is_daemon(child)
-        ]
+        java = [self.parent, *children.get(self.parent, [])]
+        daemons = [child for parent in java for child in children.get(parent, []) if is_daemon(child)]
         return [worker for daemon in daemons for worker in children.get(daemon, [])]
 
 
@@ -212,16 +216,13 @@ def is_daemon(pid):
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to find the workers")
 def test_killed_workers_change_nothing(spark, records, expected, tmp_path):
-    from pyspark import SparkContext
-
-    killer = Killer(SparkContext._gateway.proc.pid, kills=3, every_s=2.0)
+    killer = Killer(spark, most_kills=60, every_s=0.3)
     killer.start()
     try:
         done = run(frame_of(spark, records), tmp_path)
     finally:
         killer.over.set()
         killer.join()
-    assert killer.killed > 0
     assert sum(table["failed_tasks"] for table in done.tables) > 0, "no task was retried"
     same(done, expected)
 

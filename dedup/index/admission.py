@@ -46,9 +46,7 @@ class Admission:
     verdict behind a drop (-1 without); ``moved`` maps stored members, by
     document, to the node that took them over and the row of `member_verdicts`
     behind it; ``supersedes`` maps nodes to the stored node that gives way, and
-    whether it did. ``drift`` holds what a node that took over a cluster has
-    more than the cluster's first keeper, in tokens of substance and of
-    furniture: a chain of small losses must not pass for none.
+    whether it did.
     """
 
     corpus: Held
@@ -60,13 +58,6 @@ class Admission:
     member_verdicts: Verdicts
     moved: dict[int, tuple[int, int]] = field(default_factory=dict)
     supersedes: dict[int, tuple[int, bool]] = field(default_factory=dict)
-    drift: dict[int, tuple[int, int]] = field(default_factory=dict)
-
-
-def stored_drift(head: Head) -> tuple[int, int]:
-    """Return what a stored keeper has more than its cluster's first one."""
-    extra, foreign = msgspec.json.decode(head.verdict or "{}").get("drift", (0, 0))
-    return extra, foreign
 
 
 class Admitter:
@@ -130,10 +121,8 @@ class Admitter:
         if able:
             best = max(able, key=lambda k: (self._edges[k, node][1], -self._place[k]))
             keeper[node], self._result.witness[node] = best, self._edges[best, node][0]
-            if (node, best) in self._edges:
-                drift = self._drift_from(node, best)
-                if self._preferred(node, best, drift) and self._take_over(node, best):
-                    self._result.drift[node] = drift
+            if (node, best) in self._edges and self._preferred(node, [self._rival(node, best)]):
+                if self._take_over(node, best, preferred=True):
                     return
             self._new_members[best].append(node)
             return
@@ -144,8 +133,12 @@ class Admitter:
     def _visited(self, other: int, node: int) -> bool:
         return bool(self._place[other] < self._place[node])
 
-    def _take_over(self, node: int, old: int) -> bool:
-        """Let a newcomer stand for a kept node and all its members, if it may; note that it is better."""
+    def _take_over(self, node: int, old: int, *, preferred: bool = False) -> bool:
+        """Let a newcomer stand for a kept node and all its members, if it may; note that it is better.
+
+        One that is merely preferred must be so to every member: a chain of
+        small losses against the last keeper must not pass for none.
+        """
         stored = self._stored(old)
         members = self._members_of([stored.ordinal]) if stored is not None else []
         newer = [m for m in self._new_members[old] if m != node]
@@ -154,6 +147,10 @@ class Admitter:
         # Members that came over a moment ago would have to be compared once more: they stay where they are.
         if able and not any(taker == old for taker, _ in self._result.moved.values()):
             moved = self._stand_for_all(node, members)
+        if preferred and moved is not None:
+            rivals = [self._stored_rival(document, row) for document, row in moved.items()]
+            if not self._preferred(node, rivals + [self._rival(node, m) for m in newer]):
+                return False
         if moved is None:
             if stored is not None and self._result.keeper[node] == node:
                 self._result.supersedes.setdefault(node, (old, False))
@@ -203,26 +200,36 @@ class Admitter:
     def _case_size(self) -> int:
         return sum(batch.num_rows for batch in self._case.batches)
 
-    def _drift_of(self, node: int) -> tuple[int, int]:
-        stored = self._stored(node)
-        if stored is not None:
-            return stored_drift(stored)
-        return self._result.drift.get(node, (0, 0))
-
-    def _drift_from(self, node: int, keeper: int) -> tuple[int, int]:
-        """Return what a newcomer has more than the first keeper of the cluster that it was dropped into."""
-        verdicts = self._verdicts
-        row = self._edges[node, keeper][0]
-        sign = 1 if verdicts.a[row] == node else -1
-        extra, foreign = self._drift_of(keeper)
-        return extra + sign * int(verdicts.extra[row]), foreign + sign * int(verdicts.foreign[row])
-
-    def _preferred(self, node: int, keeper: int, drift: tuple[int, int]) -> bool:
-        """Tell whether the preferences would rather keep a newcomer than the record it was dropped for."""
-        versions = [self._version(keeper, *self._drift_of(keeper)), self._version(node, *drift)]
+    def _preferred(self, node: int, rivals: Sequence[Version]) -> bool:
+        """Tell whether the preferences would rather keep a newcomer than any of these."""
         cluster = self._config.cluster
+        versions = [self._version(node, 0, 0), *rivals]
         best, _ = choose(versions, prefer=cluster.prefer, source_priority=cluster.source_priority)
         return best.node == node
+
+    def _rival(self, node: int, other: int) -> Version:
+        """Return another node as a version, measured against a newcomer that may stand for it."""
+        verdicts = self._verdicts
+        row = self._edges[node, other][0]
+        sign = 1 if verdicts.a[row] == other else -1
+        return self._version(other, sign * int(verdicts.extra[row]), sign * int(verdicts.foreign[row]))
+
+    def _stored_rival(self, document: int, row: int) -> Version:
+        """Return a stored member as a version, by the row of the verdict on it and the newcomer."""
+        verdicts = read_verdicts(self._member_rows, np.arange(self._case_size(), dtype=np.int64))
+        sign = 1 if verdicts.a[row] == document else -1
+        head = self._case.heads[document - self._case.n]
+        return Version(
+            node=-1 - document,
+            damage=int(bits.damage(np.uint32(head.flags))),
+            extra=sign * int(verdicts.extra[row]),
+            foreign=sign * int(verdicts.foreign[row]),
+            source=head.source,
+            date=head.date,
+            likeness=0.0,
+            id=msgspec.json.decode(head.id),
+            digest=head.identity,
+        )
 
     def _version(self, node: int, extra: int, foreign: int) -> Version:
         document = int(self._nodes.first[node])

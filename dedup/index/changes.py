@@ -35,13 +35,12 @@ def now_us() -> int:
 def stored_verdict(head: Head) -> Verdict:
     """Return the present verdict on a stored document."""
     row = msgspec.json.decode(head.verdict or "{}")
-    row.pop("drift", None)
     row |= {"id": msgspec.json.decode(head.id), "record": head.digest.hex()}
     return decode(msgspec.json.encode(row))
 
 
-def _encoded(verdict: Verdict, drift: tuple[int, int] | None = None) -> str:
-    row = verdict.to_dict() | ({"drift": drift} if drift else {})
+def _encoded(verdict: Verdict) -> str:
+    row = verdict.to_dict()
     del row["id"], row["record"]
     return msgspec.json.encode(row).decode()
 
@@ -86,8 +85,7 @@ class Changes:
         ordinals = list(range(first, first + case.n))
         keepers = self._keepers(case, describer, verdicts, ordinals)
         flags = admission.flags[: case.n].tolist()
-        drifts = [admission.drift.get(int(admission.nodes.node_of[row])) for row in range(case.n)]
-        encoded = [_encoded(v, d if v.kept else None) for v, d in zip(verdicts, drifts, strict=True)]
+        encoded = [_encoded(verdict) for verdict in verdicts]
         self._store.add_documents(self._documents(case, flags, encoded, ordinals, keepers, chosen))
         kept = np.array(
             [keeper == ordinal for keeper, ordinal in zip(keepers, ordinals, strict=True)], np.bool_
@@ -227,8 +225,7 @@ class Changes:
             document = describer.keeper_of(row)
             keeper = ordinals[document] if document < case.n else case.heads[document - case.n].ordinal
             kept[row] = keeper == ordinal
-            drift = admission.drift.get(int(admission.nodes.node_of[row])) if kept[row] else None
-            self._store.decide(ordinal, keeper, _encoded(describer.newcomer(row), drift))
+            self._store.decide(ordinal, keeper, _encoded(describer.newcomer(row)))
         self._post(case, ordinals, kept, [])
         self._give_way(case, admission, describer, ordinals)
 

@@ -8,9 +8,11 @@ with mode 0700.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +41,21 @@ def cache_folder() -> Path | None:
             continue
         ours = not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
         if ours and os.access(folder, os.W_OK):
-            return folder
+            return folder / _sources()
     return None
+
+
+@cache
+def _sources() -> str:
+    """Return a digest of all kernels' sources.
+
+    Numba looks at the file of the function that it compiles and not at the
+    files of those that it calls: a changed helper would go on in its old form.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def announce_compilation(*, quiet: bool) -> None:

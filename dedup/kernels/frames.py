@@ -23,6 +23,9 @@ _FRAME_TOKENS = 60
 _FRAME_PART = 5
 # Prose has more than this share of words in small letters; headlines, datelines and contacts have fewer.
 _SMALL_LETTERS = 0.55
+# Where both texts have numbers and so many small letters at an edge, two messages face each other there:
+# the grants of two towns, in a sentence made of names.
+_TELLING_WORDS = 5
 # With fewer still, headlines and contacts may take twice the space; with more numbers it is a table.
 _FEW_SMALL_LETTERS = 0.25
 _FRAME_NUMBERS = 0.5
@@ -125,6 +128,15 @@ def is_frame(classes, start, end, cased):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def tells(classes, start, end):
+    """Tell whether an edge says something in words and numbers: a lead full of names is no headline."""
+    numbers = 0
+    for t in range(start, end):
+        numbers += classes[t] & CLASS_NUMBER
+    return numbers > 0 and _small_letters(classes, start, end) >= _TELLING_WORDS
+
+
+@kernel
 def find_frames(blocks, classes_a, cased_a, classes_b, cased_b, frames):  # type: ignore[no-untyped-def]
     """Fill `frames` with the begin and end of what is not furniture in a and in b."""
     n_a, n_b = classes_a.shape[0], classes_b.shape[0]
@@ -144,17 +156,19 @@ def find_frames(blocks, classes_a, cased_a, classes_b, cased_b, frames):  # type
     if min(blocks[first, 0], blocks[first, 1]) <= limit:
         head_a = _sentence_start(classes_a, blocks[first, 0], -1)
         head_b = _sentence_start(classes_b, blocks[first, 1], -1)
-        if is_frame(classes_a, 0, head_a, cased_a):
+        told = tells(classes_a, 0, head_a) and tells(classes_b, 0, head_b)
+        if not told and is_frame(classes_a, 0, head_a, cased_a):
             frames[0] = head_a
-        if is_frame(classes_b, 0, head_b, cased_b):
+        if not told and is_frame(classes_b, 0, head_b, cased_b):
             frames[2] = head_b
     end_a, end_b = blocks[last, 0] + blocks[last, 2], blocks[last, 1] + blocks[last, 2]
     if min(n_a - end_a, n_b - end_b) <= limit:
         tail_a = _sentence_start(classes_a, end_a, 1)
         tail_b = _sentence_start(classes_b, end_b, 1)
-        if is_frame(classes_a, tail_a, n_a, cased_a):
+        told = tells(classes_a, tail_a, n_a) and tells(classes_b, tail_b, n_b)
+        if not told and is_frame(classes_a, tail_a, n_a, cased_a):
             frames[1] = tail_a
-        if is_frame(classes_b, tail_b, n_b, cased_b):
+        if not told and is_frame(classes_b, tail_b, n_b, cased_b):
             frames[3] = tail_b
 
 

@@ -304,4 +304,3 @@ def weigh_gaps(
                 counts[LEAST_NUMBERS_A + side] += sure[side]
     # A number that moved on by one place in a series is in the other text: only what is nowhere counts.
     counts[CERTAIN] = min(certain[0], certain[1])
-

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import sys
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 _TABLE = "table:"
 _FORMATS = ("jsonl", "parquet", "csv", "tsv", "table")
+# What Spark says of broken files, and the last line of a Python traceback.
+_DAMAGE = ("FAILED_READ_FILE", "CANNOT_READ_FILE", "not a Parquet file", "Malformed")
+_RAISED = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Failure|Exception): .+$", re.MULTILINE)
 # Field names are looked for in so many lines.
 _LINES_LOOKED_AT = 1000
 
@@ -141,12 +147,14 @@ def _session(master: str | None) -> SparkSession:
     builder = SparkSession.builder.appName("dedup")
     if master:
         builder = builder.master(master)
+        if master.startswith("local"):
+            # Not the first python3 of the path: workers need this one's packages.
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     try:
         return builder.getOrCreate()
     except Exception as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise SystemFailure(
-            f"Spark did not start: {first}",
+            f"Spark did not start: {_cause(error)}",
             remedy="Java 17 must be there, and --master must name a reachable cluster",
         ) from error
 
@@ -302,12 +310,18 @@ class _readable_errors:  # noqa: N801  (used as a statement)
         from pyspark.errors import AnalysisException, PySparkException
 
         if isinstance(error, AnalysisException):
-            first = str(error).strip().splitlines()[0]
-            raise UsageError(first, remedy="check the names of inputs, tables and fields") from error
+            what, remedy = _cause(error), "check the names of inputs, tables and fields"
+            raise UsageError(what, remedy=remedy) from error
         if isinstance(error, PySparkException):
-            first = str(error).strip().splitlines()[0]
-            if "CORRUPT" in first or "MALFORMED" in first or "not a Parquet file" in str(error):
-                raise DataError(f"a file is damaged: {first}", remedy="fetch or make it again") from error
-            raise SystemFailure(
-                f"Spark failed: {first}", remedy="its log says more; nothing was published"
-            ) from error
+            if any(sign in str(error) for sign in _DAMAGE):
+                what = f"a file is damaged: {_cause(error)}"
+                raise DataError(what, remedy="fetch or make it again") from error
+            what, remedy = f"Spark failed: {_cause(error)}", "its log says more; nothing was published"
+            raise SystemFailure(what, remedy=remedy) from error
+
+
+def _cause(error: Exception) -> str:
+    """Return the line that says what happened: of a worker's traceback the last, else the first."""
+    said = str(error).strip() or type(error).__name__
+    raised = _RAISED.findall(said)
+    return str(raised[-1] if raised else said.splitlines()[0])[:300]

@@ -35,7 +35,10 @@ BINDING = tuple(RELATIONS.index(name) for name in ("exact", "near", "contained",
 # Verdicts of one component that a worker decides at once: some hundred megabytes there.
 LARGEST_COMPONENT = 500_000
 
-Judge = Callable[[str, "DataFrame"], "DataFrame"]
+# So many pairs are judged without moving the other texts.
+FEW_PAIRS = 100_000
+
+Judge = Callable[..., "DataFrame"]
 
 
 def settle(
@@ -55,7 +58,7 @@ def settle(
     verdicts : DataFrame
         `judging.JUDGED`.
     judge : callable
-        Judges further pairs: takes a name for the table and pairs of ranks.
+        Judges further pairs: takes a name for the table, pairs of ranks, and whether they are ``few``.
     config : Config
     """
     from pyspark.sql import functions as F  # noqa: N812
@@ -69,9 +72,9 @@ def settle(
     settled = work.save("settled", _settled(rows, config, final=False))
     asked = settled.where("node is null").select("component", "a", "b")
     with work.described("settled"):
-        is_final = asked.isEmpty()
-    if not is_final:
-        later = judge("verdicts-later", asked.select("a", "b"))
+        n_asked = asked.count()
+    if n_asked:
+        later = judge("verdicts-later", asked.select("a", "b"), few=n_asked <= FEW_PAIRS)
         rows = rows.join(asked.select("component").distinct(), "component", "left_semi")
         bound = later.where(F.col("relation").isin(*BINDING)).join(asked, ["a", "b"])
         rows = rows.unionByName(bound.withColumn("kind", F.lit(LATER)), allowMissingColumns=True)

@@ -24,16 +24,30 @@ def verify(
     config: Config,
     name: str,
     pairs: DataFrame,
+    *,
+    few: bool = False,
 ) -> DataFrame:
-    """Judge pairs of ranks; save them under a name and return `judging.JUDGED`."""
+    """Judge pairs of ranks; save them under a name and return `judging.JUDGED`.
+
+    With `few` set the texts of all others are left where they are.
+    """
     from pyspark.sql import functions as F  # noqa: N812
 
-    texts = prepared.select("place", *_COMPARED).join(nodes.select("place", "rank"), "place").drop("place")
+    places = nodes.select("rank", "place")
+    texts = prepared.select("place", *_COMPARED)
     pairs = pairs.select("a", "b")
+    if few:
+        # At most so many addresses pass through the driver, and of the other texts none is shuffled.
+        ends = pairs.select(F.explode(F.array("a", "b")).alias("rank")).distinct()
+        wanted = work.save(f"{name}-texts", places.join(ends, "rank").select("place"))
+        texts = texts.join(F.broadcast(wanted), "place", "left_semi")
+    for end in ("a", "b"):
+        pairs = pairs.join(places.select(F.col("rank").alias(end), F.col("place").alias(f"place_{end}")), end)
     for end in ("b", "a"):
         named = texts.select(
-            F.col("rank").alias(end), *(F.col(column).alias(f"{column}_{end}") for column in _COMPARED)
+            F.col("place").alias(f"place_{end}"),
+            *(F.col(column).alias(f"{column}_{end}") for column in _COMPARED),
         )
-        pairs = pairs.join(named, end)
+        pairs = pairs.join(named, f"place_{end}")
     stage = partial(judge_pairs, statistics=statistics, config=config)
     return work.save(name, run_sorted(pairs, stage, JUDGED, by=["a"], then=["b"]))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dedup.config import VerifyConfig
 from dedup.kernels import gaps as kernels
 from dedup.records import ScoredPair
+from dedup.verify import unspaced
 from dedup.verify.align import survey
 from dedup.verify.cascade import decide_by_sets
 from dedup.verify.digest import is_digest
@@ -121,6 +122,10 @@ def relate(
     if found is None:
         evidence = collect(a, b, shown, limits_of(config.profile).hopeless(a, b), ocr=ocr)
         found = decide(a, b, evidence, overlap.containment, config)
+        if isinstance(found, Verdict) and not ocr and unspaced.is_unspaced(a) and unspaced.is_unspaced(b):
+            dropped = None if found.fuller is None else _OTHER[found.fuller]
+            against = unspaced.objection(a, b, shown, dropped)
+            found = (against, against) if against else found
         only_a, only_b = evidence.sides
         own, foreign = only_a.prose - only_b.prose, only_a.foreign - only_b.foreign
         if ocr or evidence.replaced:

@@ -128,9 +128,7 @@ def collect(
     return evidence
 
 
-def _note_replaced(
-    a: View, b: View, gap: list[int], seen: set[tuple[str, str]], evidence: Evidence
-) -> None:
+def _note_replaced(a: View, b: View, gap: list[int], seen: set[tuple[str, str]], evidence: Evidence) -> None:
     """Note what one text calls otherwise again and again: a name, where capitals don't tell names."""
     i1, i2, j1, j2 = gap
     if i2 - i1 <= NAME_TOKENS and j2 - j1 <= NAME_TOKENS:

@@ -20,7 +20,7 @@ OCR_TOKENS_PER_EXCHANGE = 40
 # passage for the most part (a local paragraph); what two writers made of one statement lies scattered.
 STORY_SHARE = 0.5
 SIBLING_SHARE = 0.62
-ONE_PASSAGE = .8
+ONE_PASSAGE = 0.8
 # A later take holds this share of the earlier one, with a few other numbers, and adds passages to it.
 UPDATE_HOLDS = 0.82
 UPDATE_NUMBERS = 6
