@@ -121,9 +121,9 @@ class Admitter:
         if able:
             best = max(able, key=lambda k: (self._edges[k, node][1], -self._place[k]))
             keeper[node], self._result.witness[node] = best, self._edges[best, node][0]
-            if (node, best) in self._edges and self._preferred(node, [self._rival(node, best)]):
-                if self._take_over(node, best, preferred=True):
-                    return
+            better = (node, best) in self._edges and self._preferred(node, [self._rival(node, best)])
+            if better and self._take_over(node, best, preferred=True):
+                return
             self._new_members[best].append(node)
             return
         for other in sorted(out, key=lambda k: int(self._place[k])):

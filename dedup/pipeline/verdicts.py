@@ -15,8 +15,8 @@ from dedup.pipeline.collapse import DAY_US
 from dedup.pipeline.corpus import NO_DATE
 from dedup.schema import RELATIONS, VERDICTS
 
-# A daily notice returns after a day, a flash is repeated within hours.
-_SAME_EVENT_US = DAY_US // 2
+# A daily notice returns after a day, give or take some hours; a flash is repeated before.
+_SAME_EVENT_US = DAY_US * 20 // 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def drop_edges(
     dates : numpy.ndarray of int64, shape (n_nodes,)
         Microseconds, NO_DATE where there is none: a missing date never blocks.
     short : numpy.ndarray of bool, shape (n_nodes,)
-        Texts too short to tell two events apart: these drop within half a day only.
+        Texts too short to tell two events apart: these drop within 20 hours only.
     config : Config
         Which relations drop, and within how many days.
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dedup.config import Config
 from dedup.spark.judging import JUDGED, judge_pairs
-from dedup.spark.workspace import Workspace, run_sorted
+from dedup.spark.workspace import Workspace, run_stage
 from dedup.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -50,4 +50,5 @@ def verify(
         )
         pairs = pairs.join(named, f"place_{end}")
     stage = partial(judge_pairs, statistics=statistics, config=config)
-    return work.save(name, run_sorted(pairs, stage, JUDGED, by=["a"], then=["b"]))
+    # The join has put the pairs of one text together; its shingles are then made once. No shuffle for that.
+    return work.save(name, run_stage(pairs.sortWithinPartitions("a", "b"), stage, JUDGED))
