@@ -61,8 +61,7 @@ def _sources() -> str:
 def announce_compilation(*, quiet: bool) -> None:
     """Say on stderr that kernels will be compiled, where none has been yet."""
     if _CACHE and not quiet:
-        folder = cache_folder()
-        if folder is not None and not any(folder.rglob("*.nbi")):
+        if not any(Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.nbi")):
             sys.stderr.write("dedup: compiling kernels once, this takes a few seconds\n")
 
 
