@@ -25,6 +25,8 @@ MISSING = [
     name for name, found in (("pyspark", find_spec("pyspark")), ("Java", shutil.which("java"))) if not found
 ]
 pytestmark = [
+    # Several minutes of a real Spark: with the long sweeps until its own issue is done.
+    pytest.mark.long,
     pytest.mark.skipif(
         bool(MISSING) and os.environ.get("CI") != "true", reason=f"no {' and no '.join(MISSING)}"
     ),

@@ -16,9 +16,12 @@ from dedup.schema import RELATIONS
 from dedup.statistics import Statistics
 
 PAGE = Path(__file__).parents[1] / "docs" / "spark.md"
-pytestmark = pytest.mark.skipif(
-    find_spec("dask") is None and os.environ.get("CI") != "true", reason="dask is not installed"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        find_spec("dask") is None and os.environ.get("CI") != "true", reason="dask is not installed"
+    ),
+]
 
 
 def test_the_recipe_finds_the_pairs_that_one_machine_drops_by():

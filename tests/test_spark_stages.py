@@ -17,6 +17,7 @@ from dedup.spark import electing, grouping, linking, meeting
 from dedup.spark.pieces import pieces
 from dedup.spark.preparing import sortable_id
 
+pytestmark = pytest.mark.long
 DAY = 86_400_000_000
 
 

@@ -60,9 +60,8 @@ def _sources() -> str:
 
 def announce_compilation(*, quiet: bool) -> None:
     """Say on stderr that kernels will be compiled, where none has been yet."""
-    if _CACHE and not quiet:
-        if not any(Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.nbi")):
-            sys.stderr.write("dedup: compiling kernels once, this takes a few seconds\n")
+    if _CACHE and not quiet and not any(Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.nbi")):
+        sys.stderr.write("dedup: compiling kernels once, this takes a few seconds\n")
 
 
 def _configure() -> bool:
