@@ -31,7 +31,7 @@ _SAMPLE = 2_000
 _ROWS = range(1, 11)
 # One word in ten edited, with word-3 shingles: 0.9³ of the shingles stay, in either text.
 _EDITED = 0.9
-# Measured at 100,000 documents: interpreter, libraries and buffers of one process.
+# Estimated, not measured: interpreter, libraries and buffers of one process.
 _PROCESS_BYTES = 160 << 20
 # Beside signature and fingerprints: ranks, band entries, numbers of each document.
 _BYTES_BESIDE = 120
