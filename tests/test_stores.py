@@ -45,7 +45,8 @@ def small(monkeypatch):
     monkeypatch.setattr(module, "_SMALLEST", 4)
     monkeypatch.setattr(module, "_IN_MEMORY", 8)
     monkeypatch.setattr(module, "_MERGED_PAGES_AT_ONCE", 3)
-    monkeypatch.setattr(module, "_READ_ALL", 2.0)
+    monkeypatch.setattr(module, "_READ_ALL", 0.7)
+    monkeypatch.setattr(module, "_PAGES_TOGETHER", 12)
 
 
 def test_entries_are_found_whatever_the_number_of_segments_and_merges(store, small):

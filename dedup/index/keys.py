@@ -40,7 +40,7 @@ _U32 = np.uint64(32)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _EXACT = np.uint32(0x85EBCA6B)
 # In a flood of siblings the cut lists of common keys must not outvote the one key that only a copy has.
-_NARROW, _WIDE, _EXACT_WEIGHT = 1, 8, 100_000
+PRINT, _NARROW, _WIDE, _EXACT_WEIGHT = 1, 2, 8, 100_000
 
 
 class Keys(NamedTuple):
@@ -61,7 +61,7 @@ def content_keys(
     n_rows = prepared.num_rows
     rows = np.repeat(np.arange(n_rows), np.diff(offsets))
     keys, of_rows = [prints, _exact_keys(prepared)], [rows, np.arange(n_rows)]
-    weights = [_NARROW, _EXACT_WEIGHT]
+    weights = [PRINT, _EXACT_WEIGHT]
     signatures = np.ascontiguousarray(signatures_of(prepared, config.sketch.num_perm))
     ranks = np.arange(n_rows, dtype=np.uint32)
     entries, second = np.empty(n_rows, np.uint64), np.empty(n_rows, np.uint32)

@@ -142,11 +142,13 @@ class PostgresStore(Store):
             for row in rows:
                 copy.write_row([_storable(value) for value in row])
 
-    def rows_of(self, columns: str, table: str, column: str, values: Sequence[int]) -> list[tuple[Any, ...]]:
+    def rows_of(
+        self, columns: str, table: str, column: str, values: Sequence[int], *, where: str = ""
+    ) -> list[tuple[Any, ...]]:
         """Return rows by integer key."""
         if not values:
             return []
-        sql = f"SELECT {columns} FROM {self.prefix}{table} WHERE {column} = ANY(%s::bigint[])"
+        sql = f"SELECT {columns} FROM {self.prefix}{table} WHERE {where} {column} = ANY(%s::bigint[])"
         with self._errors():
             return list(self._connection.execute(_sql(sql), (list(values),), binary=True).fetchall())
 

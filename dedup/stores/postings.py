@@ -13,7 +13,7 @@ each page.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _READ_ALL = 0.2
 _MERGED_PAGES_AT_ONCE = 4_096
 _KEYS_AT_ONCE = 1 << 18
+_PAGES_TOGETHER = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +115,11 @@ class Postings:
             The documents found there.
         """
         places, ordinals = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for segment in self.segments:
-            if segment.id <= since:
-                continue
-            for at in range(0, len(keys), _KEYS_AT_ONCE):
-                some = keys[at : at + _KEYS_AT_ONCE]
-                place, found = _in_entries(self._entries_for(segment, some), some, limit)
+        chosen = [segment for segment in self.segments if segment.id > since]
+        for at in range(0, len(keys), _KEYS_AT_ONCE):
+            some = keys[at : at + _KEYS_AT_ONCE]
+            for entries in self._entries_for(chosen, some):
+                place, found = _in_entries(entries, some, limit)
                 places.append(place + at)
                 ordinals.append(found)
         return np.concatenate(places), np.concatenate(ordinals)
@@ -227,21 +227,27 @@ class Postings:
         end = len(entries) if high is None else np.searchsorted(entries, np.uint64(high))
         return entries[begin:end]
 
-    def _entries_for(self, segment: Segment, keys: NDArray[np.uint32]) -> Entries:
-        """Return a sorted part of a segment that holds what is needed of the lists of these keys."""
-        if segment.entries is not None:
-            return segment.entries
-        wide = keys.astype(np.uint64) << _U32
-        first = np.maximum(np.searchsorted(segment.fences, wide, side="right") - 1, 0)
-        last = np.maximum(np.searchsorted(segment.fences, wide | _LOW, side="right") - 1, 0)
-        wanted = np.unique(
-            np.concatenate([first, np.minimum(first + 1, last), np.maximum(last - 1, first), last])
+    def _entries_for(self, segments: Sequence[Segment], keys: NDArray[np.uint32]) -> Iterator[Entries]:
+        """Yield of each segment a sorted part that holds what is needed of the lists of these keys."""
+        wanted = {segment.id: _pages_for(segment, keys) for segment in segments if segment.entries is None}
+        numbers = np.concatenate([np.empty(0, np.int64), *wanted.values()])
+        # One statement for the pages of all segments: with one each, single look-ups took half as long again.
+        together = len(numbers) <= _PAGES_TOGETHER
+        pages = (
+            dict(self._store.rows_of("number, entries", "pages", "number", numbers.tolist()))
+            if together
+            else {}
         )
-        if len(wanted) > _READ_ALL * len(segment.fences):
-            return self._read_all(segment.id, len(segment.fences))
-        base = segment.id << _PAGE_BITS
-        rows = self._store.rows_of("number, entries", "pages", "number", (wanted + base).tolist())
-        return np.frombuffer(b"".join(bytes(entries) for _, entries in sorted(rows)), np.uint64)
+        for segment in segments:
+            if segment.entries is not None:
+                yield segment.entries
+            elif together:
+                yield _joined(pages[number] for number in wanted[segment.id].tolist())
+            elif len(wanted[segment.id]) > _READ_ALL * len(segment.fences):
+                yield self._read_all(segment.id, len(segment.fences))
+            else:
+                rows = self._store.rows_of("number, entries", "pages", "number", wanted[segment.id].tolist())
+                yield _joined(entries for _, entries in sorted(rows))
 
     def _read_all(self, number: int, n_pages: int) -> Entries:
         return self._read(number << _PAGE_BITS, (number << _PAGE_BITS) + n_pages)
@@ -250,9 +256,7 @@ class Postings:
         """Return the entries of pages by their numbers."""
         table = f"{self._store.prefix}pages"
         sql = f"SELECT entries FROM {table} WHERE number >= ? AND number < ? ORDER BY number"
-        return np.frombuffer(
-            b"".join(bytes(row[0]) for row in self._store.rows(sql, (first, stop))), np.uint64
-        )
+        return _joined(row[0] for row in self._store.rows(sql, (first, stop)))
 
     def _begin(self, *, ready: int, n_entries: int, fences: Entries) -> int:
         number = self._store.raise_counter("segments_begun") + 1
@@ -287,6 +291,19 @@ class Postings:
                     self._store.execute(
                         f"DELETE FROM {prefix}pages WHERE number >= ? AND number < ?", (start, stop)
                     )
+
+
+def _pages_for(segment: Segment, keys: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return the numbers of pages that hold the two ends of each key's list."""
+    wide = keys.astype(np.uint64) << _U32
+    first = np.maximum(np.searchsorted(segment.fences, wide, side="right") - 1, 0)
+    last = np.maximum(np.searchsorted(segment.fences, wide | _LOW, side="right") - 1, 0)
+    wanted = np.concatenate([first, np.minimum(first + 1, last), np.maximum(last - 1, first), last])
+    return np.unique(wanted).astype(np.int64) + (segment.id << _PAGE_BITS)
+
+
+def _joined(pages: Iterable[bytes]) -> Entries:
+    return np.frombuffer(b"".join(map(bytes, pages)), np.uint64)
 
 
 def _in_entries(

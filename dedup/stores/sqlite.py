@@ -17,7 +17,7 @@ from dedup.stores.store import SCHEMA, Store
 _APPLICATION = 0x64647570  # "ddup", in the file's header
 _BUSY_TIMEOUT_S = 30
 # A writer sorts new pages in; a reader has the system's cache besides.
-_WRITER_CACHE_KIB, _READER_CACHE_KIB = 64 << 10, 16 << 10
+_WRITER_CACHE_KIB, _READER_CACHE_KIB = 64 << 10, 8 << 10
 _VALUES_AT_ONCE = 2_000
 # Fixed in 3.51.3, and in the branches 3.50 and 3.44 from these on.
 _WAL_RACE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
@@ -156,12 +156,14 @@ class SqliteStore(Store):
         except sqlite3.Error as error:
             raise _failure(error, self.shown) from error
 
-    def rows_of(self, columns: str, table: str, column: str, values: Sequence[int]) -> list[tuple[Any, ...]]:
+    def rows_of(
+        self, columns: str, table: str, column: str, values: Sequence[int], *, where: str = ""
+    ) -> list[tuple[Any, ...]]:
         """Return rows by integer key; written into the statement, a list is read faster than bound."""
         found: list[tuple[Any, ...]] = []
         for at in range(0, len(values), _VALUES_AT_ONCE):
             listed = ",".join(map(str, values[at : at + _VALUES_AT_ONCE]))
-            found += self.rows(f"SELECT {columns} FROM {table} WHERE {column} IN ({listed})")
+            found += self.rows(f"SELECT {columns} FROM {table} WHERE {where} {column} IN ({listed})")
         return found
 
     def scan(self, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:

@@ -105,8 +105,10 @@ class Store(ABC):
         """Insert many rows the fast way."""
 
     @abstractmethod
-    def rows_of(self, columns: str, table: str, column: str, values: Sequence[int]) -> list[tuple[Any, ...]]:
-        """Return rows of a table whose integer column has one of the values."""
+    def rows_of(
+        self, columns: str, table: str, column: str, values: Sequence[int], *, where: str = ""
+    ) -> list[tuple[Any, ...]]:
+        """Return rows of a table whose integer column has one of the values, and that fulfil a condition."""
 
     @abstractmethod
     def scan(self, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
@@ -171,8 +173,9 @@ class Store(ABC):
 
     def members(self, keepers: Sequence[int]) -> list[Head]:
         """Return the documents dropped for any of these, by ordinal."""
-        found = (_head(row) for row in self.rows_of(_HEAD, "documents", "keeper", keepers))
-        return sorted((head for head in found if not head.kept), key=lambda head: head.ordinal)
+        # The condition is that of the partial index, without which the database would read all rows.
+        rows = self.rows_of(_HEAD, "documents", "keeper", keepers, where="keeper <> ordinal AND")
+        return sorted(map(_head, rows), key=lambda head: head.ordinal)
 
     def all_heads(
         self, where: str = "", values: Sequence[Any] = (), *, limit: int | None = None
