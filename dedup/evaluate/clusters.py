@@ -152,6 +152,7 @@ def _witnesses(
         ],
         dtype=float,
     )
-    rows = np.stack([np.bincount(true, weights=dropped), np.bincount(true, weights=wrong)], axis=1)
-    (estimate,) = resample(rows, lambda sums: ratio(sums[..., 1:], sums[..., :1]), rng)
+    sums = [np.bincount(true, weights=weights) for weights in (dropped, wrong)]
+    rows = np.stack(sums, axis=1).astype(np.float64, copy=False)
+    (estimate,) = resample(rows, lambda drawn: ratio(drawn[..., 1:], drawn[..., :1]), rng)
     return int(dropped.sum()), int(wrong.sum()), estimate

@@ -102,7 +102,7 @@ def _digests(records: pa.RecordBatch) -> tuple[pa.Array, pa.Array]:
 def _digest_each(column: pa.Array) -> pa.Array:
     """Return the first 16 bytes of each value's SHA-256; of the empty string for null."""
     data, offsets = utf8_buffers(column)
-    view, ends = memoryview(data), offsets.tolist()
+    view, ends = data.data, offsets.tolist()
     sha256 = hashlib.sha256
     joined = b"".join(
         [sha256(view[start:end]).digest()[:_DIGEST_BYTES] for start, end in itertools.pairwise(ends)]
