@@ -7,9 +7,11 @@ import numpy as np
 from dedup.kernels.cache import kernel
 
 # Bits of what a token means.
-NUMBER, SCALE, WEEKDAY, MONTH, NO_NAME, CORRECTION, STAGE, BODY, NOUNS, PLAIN, ADDRESS = (
-    1 << n for n in range(11)
+NUMBER, SCALE, WEEKDAY, MONTH, NO_NAME, CORRECTION, STAGE, BODY, NOUNS, PLAIN, ADDRESS, VALUE = (
+    1 << n for n in range(12)
 )
+# A bit beside them in what a gap holds: a capital.
+CAPITAL = 1 << 12
 # Marks of a token in a pair: matched in place, of its text alone, found elsewhere in the other text, said in
 # another form in the same gap, in a house line, in furniture; and of its text alone and a number or a
 # word that the other text has nowhere.
@@ -122,6 +124,35 @@ def name_facts(key, classes, special, special_fold, special_facts, hashes, folde
             if not known:
                 articles[tally[2]] = value
                 tally[2] += 1
+
+
+@kernel
+def tally_gaps(gaps, marks_a, facts_a, classes_a, marks_b, facts_b, classes_b, tally):  # type: ignore[no-untyped-def]
+    """Fill `tally` (int32, n_gaps × 6): own tokens of both sides, then what the own tokens mean, then what
+    the own ones and those of furniture mean.
+    """
+    for g in range(gaps.shape[0]):
+        for side in range(2):
+            start, end = gaps[g, 2 * side], gaps[g, 2 * side + 1]
+            marks = marks_a if side == 0 else marks_b
+            facts = facts_a if side == 0 else facts_b
+            classes = classes_a if side == 0 else classes_b
+            n_own = 0
+            own = 0
+            framed = 0
+            for t in range(start, end):
+                mark = marks[t]
+                fact = np.int64(facts[t])
+                if classes[t] & CLASS_CAPITAL:
+                    fact |= CAPITAL
+                if mark == OWN or mark == LACKED:
+                    n_own += 1
+                    own |= fact
+                elif mark == FRAMED:
+                    framed |= fact
+            tally[g, side] = n_own
+            tally[g, 2 + side] = own
+            tally[g, 4 + side] = own | framed
 
 
 @kernel

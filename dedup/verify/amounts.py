@@ -56,7 +56,7 @@ def _folded(word: str) -> str:
 _GERMAN_UNITS = ["ein", "zwei", "drei", "vier", "funf", "sechs", "sieben", "acht", "neun"]
 _GERMAN_TENS = ["zwanzig", "dreissig", "vierzig", "funfzig", "sechzig", "siebzig", "achtzig", "neunzig"]
 _DECADES = ["twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties"]
-_VALUES = {
+VALUES = {
     **{word: int(digits) for word, digits in DIGITS.items()},
     **{_folded(word): int(digits) for digits, words in _INFLECTED.items() for word in words.split()},
     **{
@@ -78,7 +78,7 @@ def without_same_values(
     >>> without_same_values(["in", "48", "hours"], ["forty", "eight"], [0, 1, 2], [0, 1])
     ([0, 2], [])
     """
-    if not any(tokens_a[p] in _VALUES for p in left) and not any(tokens_b[p] in _VALUES for p in right):
+    if not any(tokens_a[p] in VALUES for p in left) and not any(tokens_b[p] in VALUES for p in right):
         return left, right
     others = value_runs(tokens_b, right)
     gone_a: set[int] = set()
@@ -127,13 +127,13 @@ def value_runs(tokens: Sequence[str], places: Sequence[int]) -> list[tuple[float
 def _goes_on(tokens: Sequence[str], p: int, q: int) -> bool:
     """Tell whether two tokens side by side are one number: two words, or digits and a large unit."""
     word = tokens[q]
-    if word[0].isdigit() or word not in _VALUES:
+    if word[0].isdigit() or word not in VALUES:
         return False
-    return tokens[p] in _VALUES or tokens[p] in _JOINED or (tokens[p][0].isdigit() and _VALUES[word] >= 1000)
+    return tokens[p] in VALUES or tokens[p] in _JOINED or (tokens[p][0].isdigit() and VALUES[word] >= 1000)
 
 
 def _number_follows(tokens: Sequence[str], p: int, chosen: set[int]) -> bool:
-    return p + 1 in chosen and tokens[p + 1] in _VALUES
+    return p + 1 in chosen and tokens[p + 1] in VALUES
 
 
 def _closed(
@@ -145,8 +145,8 @@ def _closed(
     first, last = run[0], run[-1]
     while last + 1 < len(tokens) and _goes_on(tokens, last, last + 1):
         last += 1
-        values.append(_VALUES[tokens[last]])
-    while first > 0 and tokens[first] in _VALUES and _value(tokens, first - 1) is not None:
+        values.append(VALUES[tokens[last]])
+    while first > 0 and tokens[first] in VALUES and _value(tokens, first - 1) is not None:
         first -= 1
         values.insert(0, _value(tokens, first) or 0)
         if tokens[first][0].isdigit():
@@ -163,8 +163,8 @@ def _value(tokens: Sequence[str], p: int) -> float | None:
     token = tokens[p]
     if token == "on" and (p + 1 == len(tokens) or tokens[p + 1] not in _AFTER_ON):
         return None
-    if token in _VALUES:
-        return float(_VALUES[token])
+    if token in VALUES:
+        return float(VALUES[token])
     if token[0].isdigit():
         try:
             return float(number_of(token))

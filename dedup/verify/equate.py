@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from rapidfuzz.distance import Levenshtein
 
 from dedup.flags import TOKEN_CAPITAL
-from dedup.kernels.facts import MONTH, NUMBER, WEEKDAY
+from dedup.kernels.facts import MONTH, NUMBER, VALUE, WEEKDAY
 from dedup.verify.amounts import without_same_values
 from dedup.verify.facts import (
     MONTHS,
@@ -31,25 +31,36 @@ _LOOK_ALIKES = str.maketrans({"l": "1", "i": "1", "o": "0", "s": "5", "b": "8", 
 REWORDED_TOKENS = 40
 # Spellings are compared word by word up to so many pairs.
 VARIANT_PAIRS = 400
+_CALENDAR = WEEKDAY | MONTH
 
 
-def cancel(a: View, b: View, left: list[int], right: list[int]) -> tuple[list[int], list[int], int]:
-    """Remove what both sides have in some form; return the rest and the number of misspelt words."""
+def cancel(
+    a: View, b: View, left: list[int], right: list[int], facts_a: int, facts_b: int
+) -> tuple[list[int], list[int], int]:
+    """Remove what both sides have in some form; return the rest and the number of misspelt words.
+
+    `facts_a` and `facts_b` are the bits of what the tokens of either side mean.
+    """
     tokens_a, tokens_b = a.tokens, b.tokens
+    in_words = (facts_a | facts_b) & VALUE
     if len(left) == 1 and len(right) == 1:
-        if not without_same_values(tokens_a, tokens_b, left, right)[0]:
+        if in_words and not without_same_values(tokens_a, tokens_b, left, right)[0]:
             return [], [], 0
         return _cancel_one(left, right, tokens_a[left[0]], tokens_b[right[0]])
     if min(len(left), len(right)) > REWORDED_TOKENS:
         return left, right, 0
     words_a = [tokens_a[p] for p in left]
     words_b = [tokens_b[p] for p in right]
+    letters_a, letters_b = "".join(words_a), "".join(words_b)
     # "women s" and "womens", "400 000" and "400000", words run together at a line's end.
-    if "".join(words_a) == "".join(words_b):
+    if letters_a == letters_b:
         return [], [], 0
-    left, right = _without_same_digits(left, right, words_a, words_b)
-    left, right = without_same_values(tokens_a, tokens_b, left, right)
-    left, right = _without_same_day(a, b, left, right)
+    if not letters_a.isalpha() and not letters_b.isalpha():
+        left, right = _without_same_digits(left, right, words_a, words_b)
+    if in_words:
+        left, right = without_same_values(tokens_a, tokens_b, left, right)
+    if facts_a & _CALENDAR and facts_b & _CALENDAR:
+        left, right = _without_same_day(a, b, left, right)
     if left and right and len(left) * len(right) <= VARIANT_PAIRS:
         return _without_variants(left, right, tokens_a, tokens_b)
     return left, right, 0

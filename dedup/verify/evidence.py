@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from dedup.flags import TOKEN_CAPITAL, TOKEN_NUMBER, TOKEN_SENTENCE_START
 from dedup.kernels import facts as marks
 from dedup.kernels import gaps
@@ -28,6 +30,9 @@ SENTENCE_TOKENS = 10
 HEAD_SMALL_LETTERS = 0.25
 # A name written in characters or a word of a script without capitals.
 NAME_TOKENS = 6
+_CALENDAR = marks.WEEKDAY | marks.MONTH
+# Gaps without any of these hold words only.
+_MATTERS = marks.NUMBER | marks.CAPITAL | marks.CORRECTION
 _OWN = bytes((marks.OWN, marks.LACKED))
 _OWN_OR_FRAMED = bytes((marks.OWN, marks.LACKED, marks.FRAMED))
 _OWN_OR_CANCELLED = bytes((marks.OWN, marks.LACKED, marks.CANCELLED))
@@ -95,27 +100,32 @@ def collect(
     marks_a, marks_b = survey.marks
     caseless = a.capitals == b.capitals == "nothing"
     seen: set[tuple[str, str]] = set()
-    for gap in survey.gaps.tolist():
+    for gap, tally in zip(survey.gaps.tolist(), _tally(a, b, survey), strict=True):
         i1, i2, j1, j2 = gap
+        n_left, n_right, facts_left, facts_right, *meant = tally
+        # A headline that only one text has says nothing of the other's stage.
+        if min(i1, j1) < LEAD_TOKENS and (n_left or n_right or all(meant)):
+            _compare_stages(a, b, gap, meant, survey.marks, evidence)
+        if not n_left and not n_right:
+            continue
         left, right = _chosen(marks_a, i1, i2, _OWN), _chosen(marks_b, j1, j2, _OWN)
-        if min(i1, j1) < LEAD_TOKENS:
-            headed = _chosen(marks_a, i1, i2, _OWN_OR_FRAMED), _chosen(marks_b, j1, j2, _OWN_OR_FRAMED)
-            # A headline that only one text has says nothing of the other's stage.
-            if left or right or all(headed):
-                _compare_stages(a, b, *headed, evidence)
         if left and right:
             if ocr and same_reading(
                 a, b, _chosen(marks_a, i1, i2, _OWN_OR_CANCELLED), _chosen(marks_b, j1, j2, _OWN_OR_CANCELLED)
             ):
                 continue
-            left, right, variants = cancel(a, b, left, right)
+            left, right, variants = cancel(a, b, left, right, facts_left, facts_right)
             evidence.variants += variants
             if caseless and left and right:
                 _note_replaced(a, b, gap, seen, evidence)
         if left or right:
             evidence.sides[0].lead += sum(p < LEAD_TOKENS for p in left)
             evidence.sides[1].lead += sum(p < LEAD_TOKENS for p in right)
-            _count_facts(a, b, left, right, evidence, survey.marks)
+            if (facts_left | facts_right) & _MATTERS:
+                _count_facts(a, b, left, right, (facts_left, facts_right), evidence, survey.marks)
+            else:
+                _count_tokens(a, left, evidence.sides[0])
+                _count_tokens(b, right, evidence.sides[1])
             if not ocr and all(
                 side.longest > most[0] or side.own > own
                 for side, own in zip(evidence.sides, most[1:], strict=True)
@@ -142,11 +152,27 @@ def _chosen(marked: bytes, start: int, end: int, wanted: bytes) -> list[int]:
     return [p for p in range(start, end) if marked[p] in wanted]
 
 
-def _compare_stages(a: View, b: View, left: list[int], right: list[int], evidence: Evidence) -> None:
+def _tally(a: View, b: View, survey: Survey) -> list[list[int]]:
+    """Return for each gap the own tokens of both sides, what they mean, and what they and furniture mean."""
+    tally = np.empty((len(survey.gaps), 6), np.int32)
+    marked = [np.frombuffer(marks_, np.uint8) for marks_ in survey.marks]
+    marks.tally_gaps(survey.gaps, marked[0], a.facts, a.kinds, marked[1], b.facts, b.kinds, tally)
+    rows: list[list[int]] = tally.tolist()
+    return rows
+
+
+def _compare_stages(
+    a: View, b: View, gap: list[int], meant: list[int], marked: tuple[bytes, bytes], evidence: Evidence
+) -> None:
+    i1, i2, j1, j2 = gap
+    stages = meant[0] & meant[1] & marks.STAGE and not evidence.stage
+    if not stages and not (meant[0] | meant[1]) & marks.BODY:
+        return
+    left, right = _chosen(marked[0], i1, i2, _OWN_OR_FRAMED), _chosen(marked[1], j1, j2, _OWN_OR_FRAMED)
     if len(left) > REWORDED or len(right) > REWORDED:
         return
     tokens_a, tokens_b = a.tokens, b.tokens
-    if left and right and not evidence.stage:
+    if stages:
         evidence.stage = exchanged_stage([tokens_a[p] for p in left], [tokens_b[p] for p in right])
     # A body that acts is named with a capital; "in committee" is no event.
     count_bodies(
@@ -157,8 +183,9 @@ def _compare_stages(a: View, b: View, left: list[int], right: list[int], evidenc
 
 
 def _count_facts(
-    a: View, b: View, left: list[int], right: list[int], evidence: Evidence, marked: tuple[bytes, bytes]
-) -> None:
+    a: View, b: View, left: list[int], right: list[int], facts: tuple[int, int], evidence: Evidence,
+    marked: tuple[bytes, bytes],
+) -> None:  # fmt: skip
     side_a, side_b = evidence.sides
     numbers_a, known_a, names_a = _own_facts(a, b, left, side_a, marked[0])
     numbers_b, known_b, names_b = _own_facts(b, a, right, side_b, marked[1])
@@ -180,10 +207,11 @@ def _count_facts(
         if names_a and names_b:
             evidence.exchanges += min(len(names_a), len(names_b))
             evidence.names += [(a.tokens[p], b.tokens[q]) for p, q in zip(names_a, names_b, strict=False)]
-        evidence.days += exchanges_days(
-            [a.tokens[p] for p in left if a.classes[p] & TOKEN_CAPITAL],
-            [b.tokens[p] for p in right if b.classes[p] & TOKEN_CAPITAL],
-        ) or names_other_day(a, b, left, right)
+        if facts[0] & _CALENDAR and facts[1] & _CALENDAR:
+            evidence.days += exchanges_days(
+                [a.tokens[p] for p in left if a.classes[p] & TOKEN_CAPITAL],
+                [b.tokens[p] for p in right if b.classes[p] & TOKEN_CAPITAL],
+            ) or names_other_day(a, b, left, right)
     exchanged = bool(names_a and names_b)
     for side, view, places, names in ((side_a, a, left, names_a), (side_b, b, right, names_b)):
         added = 0 if exchanged else sum(beside_shared(view, p, places) for p in names)
@@ -202,29 +230,34 @@ def _capitals(view: View, places: list[int]) -> list[str]:
     ]
 
 
-def _own_facts(
-    view: View, other: View, places: list[int], side: Side, marked: bytes
-) -> tuple[list[int], list[int], list[int]]:
-    """Return numbers the other lacks, numbers it has elsewhere, and names it lacks; count the tokens."""
+def _count_tokens(view: View, places: list[int], side: Side) -> None:
     n = len(places)
     side.own += n
     if n > side.longest:
         side.longest, side.second = n, side.longest
     elif n > side.second:
         side.second = n
-    lacking: list[int] = []
-    known: list[int] = []
-    names: list[int] = []
     if n > LONG_PASSAGE:
         side.prose += n
-        return lacking, known, names
-    classes, facts = view.classes, view.facts
-    if n >= SENTENCE_TOKENS:
-        small = sum(1 for p in places if not classes[p] & (TOKEN_CAPITAL | TOKEN_NUMBER))
+    elif n >= SENTENCE_TOKENS:
+        small = sum(1 for p in places if not view.classes[p] & (TOKEN_CAPITAL | TOKEN_NUMBER))
         if view.capitals != "nothing" and small <= HEAD_SMALL_LETTERS * n:
             side.foreign += n
         else:
             side.prose += n
+
+
+def _own_facts(
+    view: View, other: View, places: list[int], side: Side, marked: bytes
+) -> tuple[list[int], list[int], list[int]]:
+    """Return numbers the other lacks, numbers it has elsewhere, and names it lacks."""
+    _count_tokens(view, places, side)
+    lacking: list[int] = []
+    known: list[int] = []
+    names: list[int] = []
+    if len(places) > LONG_PASSAGE:
+        return lacking, known, names
+    classes, facts = view.classes, view.facts
     for p in places:
         lacked = marked[p] == marks.LACKED
         fact = int(facts[p])

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dedup.kernels import facts as bits
 from dedup.kernels.sketches import hash_tokens
+from dedup.verify.amounts import VALUES
 from dedup.verify.facts import (
     CALENDAR,
     CORRECTION_WORDS,
@@ -31,9 +32,11 @@ _MEANINGS = (
     (UNITS, bits.NO_NAME),
     (CORRECTION_WORDS, bits.CORRECTION),
     (STAGES, bits.STAGE),
-    (BODIES, bits.BODY),
+    # "The committee's" may have lost its apostrophe.
+    ((*BODIES, *(body + "s" for body in BODIES)), bits.BODY),
     (NOUN_CAPITAL_WORDS, bits.NOUNS),
     (("http", "https", "www"), bits.ADDRESS),
+    (VALUES, bits.VALUE),
 )
 _SLOTS = 4096
 
