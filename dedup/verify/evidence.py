@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -100,6 +101,10 @@ def collect(
     marks_a, marks_b = survey.marks
     caseless = a.capitals == b.capitals == "nothing"
     seen: set[tuple[str, str]] = set()
+
+    def hopeless(side: Side, own: float) -> bool:
+        return side.longest > most[0] or side.own > own
+
     for gap, tally in zip(survey.gaps.tolist(), _tally(a, b, survey), strict=True):
         i1, i2, j1, j2 = gap
         n_left, n_right, facts_left, facts_right, *meant = tally
@@ -119,17 +124,15 @@ def collect(
             if caseless and left and right:
                 _note_replaced(a, b, gap, seen, evidence)
         if left or right:
-            evidence.sides[0].lead += sum(p < LEAD_TOKENS for p in left)
-            evidence.sides[1].lead += sum(p < LEAD_TOKENS for p in right)
+            # Places rise, so that those near the top come first.
+            evidence.sides[0].lead += bisect_left(left, LEAD_TOKENS)
+            evidence.sides[1].lead += bisect_left(right, LEAD_TOKENS)
             if (facts_left | facts_right) & _MATTERS:
                 _count_facts(a, b, left, right, (facts_left, facts_right), evidence, survey.marks)
             else:
                 _count_tokens(a, left, evidence.sides[0])
                 _count_tokens(b, right, evidence.sides[1])
-            if not ocr and all(
-                side.longest > most[0] or side.own > own
-                for side, own in zip(evidence.sides, most[1:], strict=True)
-            ):
+            if not ocr and hopeless(evidence.sides[0], most[1]) and hopeless(evidence.sides[1], most[2]):
                 break
     only_a, only_b = evidence.swaps[0] - evidence.swaps[1], evidence.swaps[1] - evidence.swaps[0]
     evidence.numbers = list(zip(only_a.elements(), only_b.elements(), strict=False))
