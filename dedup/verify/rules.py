@@ -18,6 +18,7 @@ from dedup.kernels import gaps as kernels
 from dedup.records import Relation
 from dedup.verify.align import Survey
 from dedup.verify.evidence import Evidence
+from dedup.verify.unspaced import is_unspaced
 from dedup.verify.view import View
 
 _DAY_US = 86_400_000_000
@@ -54,9 +55,13 @@ SHORT_REWORDED = 0.15
 # a third of the words of the shorter.
 TITLED_TOKENS = 60
 TITLE_SHARE = 1 / 3
-# A short notice that returns days later in other words is the notice of another day.
-NOTICE_TOKENS = 100
+# A notice that returns days later in other words is the notice of another day; one this short needs no other
+# words in both: a rate or an hour is all that is new.
+NOTICE_TOKENS = 200
+BRIEF_TOKENS = 60
 NOTICE_DAYS = 3
+# Where every character is a token, so many are a turn of phrase and no news.
+PHRASE_CHARACTERS = 5
 # What returns after weeks in other words is about the next event.
 DISTANT_DAYS = 30
 DISTANT_REWORDED = 0.03
@@ -224,10 +229,16 @@ def _other_time(views: tuple[View, View], evidence: Evidence, side: int, days: f
         return ""
     n = views[side].n_tokens
     own, other = evidence.sides[side].own, evidence.sides[1 - side].own
-    if n < NOTICE_TOKENS and own and other:
+    if is_unspaced(views[side]):
+        own = max(0, own - PHRASE_CHARACTERS)
+    if (n < NOTICE_TOKENS and own and other) or (n < BRIEF_TOKENS and (own or other)):
         return f"a notice of {n} tokens that returns after {days:.0f} days"
-    if days > DISTANT_DAYS and min(own / n, other / views[1 - side].n_tokens) > DISTANT_REWORDED:
+    if days <= DISTANT_DAYS:
+        return ""
+    if min(own / n, other / views[1 - side].n_tokens) > DISTANT_REWORDED:
         return f"reworded after {days:.0f} days"
+    if views[0].source == views[1].source and max(one.lead for one in evidence.sides) >= SERIES_LEAD:
+        return f"one source, another opening after {days:.0f} days"
     return ""
 
 

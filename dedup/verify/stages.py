@@ -28,6 +28,19 @@ _LINES: tuple[dict[str, str], ...] = (
         "decrease down drop drops dropped gesenkt sinkt baisse baja",
         "steady": "unchanged steady unverandert inchange",
     },
+    {
+        "begun": "begin begins begun began start starts started starting opens opened launch launches launched "
+        "beginnt commence empieza",
+        "ended": "complete completes completed completing end ends ended finish finishes finished concludes "
+        "concluded closes closed endet termine termina",
+    },
+    {
+        "first": "first erste ersten premier premiere primer primera primo prima",
+        "second": "second zweite zweiten deuxieme segundo segunda secondo seconda",
+        "third": "third dritte dritten troisieme tercer tercera terzo terza",
+        "fourth": "fourth vierte vierten quatrieme cuarto cuarta quarto quarta",
+        "fifth": "fifth funfte funften cinquieme quinto quinta",
+    },
 )
 # A body named in so many words: "Health, Education, Labor and Pensions Committee".
 BODY_WORDS = 8
