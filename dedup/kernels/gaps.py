@@ -190,6 +190,10 @@ def weigh_gaps(
                 own[side] -= gone
                 counts[FOREIGN_A + side] += gone
         end_a, end_b = a1 == 0 or a2 == n_a, b1 == 0 or b2 == n_b
+        if a1 < a2 and b1 < b2 and facts_a[a1] & facts_b[b1] & NUMBER:
+            # One number for another at the end of a last sentence is no contact's.
+            end_a = end_a and (a1 == 0 or classes_a[a1] & (CLASS_SENTENCE | CLASS_LINE) != 0)
+            end_b = end_b and (b1 == 0 or classes_b[b1] & (CLASS_SENTENCE | CLASS_LINE) != 0)
         framed_a = count_framed(a1, a2, frames[0], frames[1], end_a, classes_a, cased_a, marks_a, False)
         framed_b = count_framed(b1, b2, frames[2], frames[3], end_b, classes_b, cased_b, marks_b, False)
         if framed_a > 0 or framed_b > 0:
