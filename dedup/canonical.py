@@ -89,7 +89,7 @@ def _beyond_slack(tokens: int) -> int:
 
 
 _NEVER = 1 << 62
-_DAMAGED = 2  # repaired or beyond repair
+_DAMAGED = 2  # stripped of its marks, repaired or beyond repair
 _SCALES: Mapping[str, Callable[[Version, Mapping[str, int]], Any]] = {
     "undegraded": lambda v, _: v.damage,
     "complete": lambda v, _: -_beyond_slack(v.extra),

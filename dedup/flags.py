@@ -15,6 +15,7 @@ DUPLICATE_ID = 1 << 7
 LONG = 1 << 8  # aligned in windows
 SUSPECT_CHARACTERS = 1 << 9  # NUL, lone surrogates or other characters that had to be replaced
 CORRECTED = 1 << 10  # says of itself that it is a corrected version: preferred as canonical
+UNPUNCTUATED = 1 << 11  # no stop and no comma: the marks were lost, "$1.65 million" reads "1 65 million"
 
 # Bits of `flags` by name. The names go into decisions in this order.
 FLAGS: dict[str, int] = {
@@ -29,6 +30,7 @@ FLAGS: dict[str, int] = {
     "long": LONG,
     "suspect_characters": SUSPECT_CHARACTERS,
     "corrected": CORRECTED,
+    "unpunctuated": UNPUNCTUATED,
 }
 
 # Bits of a token's class byte.
@@ -52,7 +54,7 @@ def flag_names(flags: int) -> tuple[str, ...]:
 
 
 def damage(flags: Any) -> Any:
-    """Return how unsound a version is, 0 the soundest: damaged, then repaired, then merely uncorrected.
+    """Return how unsound a version is, 0 the soundest: damaged, repaired, without marks, not corrected.
 
     Parameters
     ----------
@@ -61,7 +63,12 @@ def damage(flags: Any) -> Any:
 
     Examples
     --------
-    >>> damage(CORRECTED) < damage(0) < damage(MOJIBAKE) < damage(DEGRADED)
+    >>> damage(CORRECTED) < damage(0) < damage(UNPUNCTUATED) < damage(MOJIBAKE) < damage(DEGRADED)
     True
     """
-    return (flags & DEGRADED != 0) * 4 + (flags & MOJIBAKE != 0) * 2 + (flags & CORRECTED == 0) * 1
+    return (
+        (flags & DEGRADED != 0) * 8
+        + (flags & MOJIBAKE != 0) * 4
+        + (flags & UNPUNCTUATED != 0) * 2
+        + (flags & CORRECTED == 0) * 1
+    )

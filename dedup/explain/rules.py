@@ -11,9 +11,11 @@ from dedup.statistics import Statistics
 from dedup.verify import View, rules
 from dedup.verify.align import survey
 from dedup.verify.evidence import Evidence, collect
+from dedup.verify.unspaced import is_unspaced
 
 T = TypeVar("T")
 # The verifier stops looking once nothing can help a pair any more; here all of it is wanted.
+_NEVER = 1e8
 _NEVER_HOPELESS = (1 << 30, float("inf"), float("inf"))
 
 
@@ -46,13 +48,23 @@ def check_rules(views: tuple[View, View], statistics: Statistics, config: Config
     days = rules.days_between(a, b)
     own = [(side.own, size) for side, size in zip(sides, n, strict=True)]
     far = f"{days:.0f} days apart" if days is not None else "no dates"
-    late = days is not None and days > rules.NOTICE_DAYS and sides[0].own > 0 and sides[1].own > 0
+    returned = _pair(rules.other_time(views, evidence, side, days) for side in (0, 1))
+    series = rules.one_of_a_series(views, evidence, days)
     checks = [
         Check(
             "longest passage of its own",
             f"at most {limits.passage} tokens",
             _pair(f"{side.longest} tokens" for side in sides),
             _pair(side.longest > limits.passage for side in sides),
+        ),
+        Check(
+            "clause that the other leaves out",
+            f"at most {limits.clause} new words",
+            _pair(f"{side.clause} words" for side in sides),
+            _pair(
+                side.clause > limits.clause and not is_unspaced(view)
+                for side, view in zip(sides, views, strict=True)
+            ),
         ),
         Check(
             "share of its own",
@@ -80,11 +92,12 @@ def check_rules(views: tuple[View, View], statistics: Statistics, config: Config
             ),
         ),
         Check(
-            "notice that returns",
-            f"under {rules.NOTICE_TOKENS} tokens: within {rules.NOTICE_DAYS} days",
-            (far, far),
-            _pair(late and size < rules.NOTICE_TOKENS for size in n),
+            "returns in other words",
+            f"within {rules.NOTICE_DAYS} days, or as it was",
+            _pair(objection or far for objection in returned),
+            _pair(bool(objection) for objection in returned),
         ),
+        Check("one of a series", "no", (series or "no",) * 2, (bool(series),) * 2),
     ]
     if config.verify.max_days is not None and days is not None:
         too_far = days > config.verify.max_days
@@ -114,9 +127,11 @@ def _own_facts(evidence: Evidence, limits: rules.Limits, n: tuple[int, int], wei
     for side, size in zip(evidence.sides, n, strict=True):
         names = weight * (exchanged + (side.names - exchanged) / 2)
         objects.append(side.numbers * limits.tokens_per_number + names * limits.tokens_per_name > size)
+    rare = limits.tokens_per_number < _NEVER
+    numbers = f"one number in {limits.tokens_per_number:.0f} tokens" if rare else "no number"
     return Check(
         "numbers and names the other lacks",
-        f"one number in {limits.tokens_per_number:.0f} tokens, one name in {limits.tokens_per_name:.0f}",
+        f"{numbers}, one name in {limits.tokens_per_name:.0f} tokens",
         _pair(f"{side.numbers} numbers, {side.names} names" for side in evidence.sides),
         (objects[0], objects[1]),
     )

@@ -128,9 +128,7 @@ def name_facts(key, classes, special, special_fold, special_facts, hashes, folde
 
 @kernel
 def tally_gaps(gaps, marks_a, facts_a, classes_a, marks_b, facts_b, classes_b, tally):  # type: ignore[no-untyped-def]
-    """Fill `tally` (int32, n_gaps × 6): own tokens of both sides, then what the own tokens mean, then what
-    the own ones and those of furniture mean.
-    """
+    """Fill `tally` (int32, n_gaps × 6): own tokens per side, what they mean, what furniture adds."""
     for g in range(gaps.shape[0]):
         for side in range(2):
             start, end = gaps[g, 2 * side], gaps[g, 2 * side + 1]

@@ -24,6 +24,9 @@ from dedup.sketch import sketch
 
 # Under so many tokens a text is merged only when nearly equal: NEWS-like flashes differ by one name.
 SHORT_TOKENS = 30
+# So many tokens without a stop or a comma are none of a writer's sentences.
+PUNCTUATED_TOKENS = 60
+_MARKS = "[.,:;!?\u0589\u060c\u061b\u061f\u06d4\u0964\u1362\u3001\u3002\uff0c\uff0e\uff1a\uff1b\uff01\uff1f]"
 _DIGEST_BYTES = 16
 
 
@@ -45,7 +48,9 @@ def prepare(records: pa.RecordBatch, config: Config) -> pa.RecordBatch:
         name: records.column(name)
         for name in ("id", "title", "source", "date", "url", "line", "offset", "length", "bad")
     }
-    columns["flags"] = pa.array(_flags(records, cleaned.flags, n_tokens.to_numpy()))
+    flags = _flags(records, cleaned.flags, n_tokens.to_numpy())
+    flags[_unpunctuated(readable, classes, n_tokens)] |= bits.UNPUNCTUATED
+    columns["flags"] = pa.array(flags)
     columns["readable"] = cleaned.readable
     columns["removed"] = _removals(cleaned.removed)
     columns["digest"], columns["identity"] = _digests(records)
@@ -69,6 +74,17 @@ def _flags(
     flags[n_tokens == 0] |= bits.EMPTY
     flags[(n_tokens > 0) & (n_tokens < SHORT_TOKENS)] |= bits.SHORT
     return flags
+
+
+def _unpunctuated(readable: pa.Array, classes: pa.Array, n_tokens: pa.Array) -> NDArray[np.int64]:
+    """Return the rows of longer texts, of scripts that use stops and commas, without any."""
+    marked = pc.fill_null(pc.match_substring_regex(readable, _MARKS), True)
+    rows = np.flatnonzero(~marked.to_numpy(zero_copy_only=False) & (n_tokens.to_numpy() >= PUNCTUATED_TOKENS))
+    # Thai and its like are written without.
+    spaced = [
+        np.mean(np.frombuffer(classes[row].as_buffer(), np.uint8) & bits.TOKEN_UNSPACED) == 0 for row in rows
+    ]
+    return rows[np.array(spaced, np.bool_)]
 
 
 def _removals(removed: Sequence[Sequence[Removal]]) -> pa.LargeBinaryArray:

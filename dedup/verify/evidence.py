@@ -21,6 +21,8 @@ from dedup.verify.view import View
 # A gap up to here is a rewording in place, and facts on its two sides were exchanged for each other;
 # beyond it one passage stands where another did, and nothing follows from their facts.
 REWORDED = 20
+# A clause has at least so many times the tokens that stand in its place in the other text.
+CLAUSE_SHARE = 3
 # The lead says what happened: so many tokens from the top.
 LEAD_TOKENS = 80
 # A passage this long objects by its length alone: its facts add nothing.
@@ -46,6 +48,7 @@ class Side:
     own: int = 0  # tokens
     longest: int = 0  # own tokens in one gap
     second: int = 0  # and in the next longest
+    clause: int = 0  # most words that the other text has nowhere in a gap where it has next to nothing
     numbers: int = 0  # numbers that the other text has nowhere
     names: int = 0  # names that the other text has nowhere
     added_names: int = 0  # first names, ranks and acronyms beside a name that both have
@@ -127,6 +130,7 @@ def collect(
             # Places rise, so that those near the top come first.
             evidence.sides[0].lead += bisect_left(left, LEAD_TOKENS)
             evidence.sides[1].lead += bisect_left(right, LEAD_TOKENS)
+            _note_clauses(left, right, survey.marks, evidence)
             if (facts_left | facts_right) & _MATTERS:
                 _count_facts(a, b, left, right, (facts_left, facts_right), evidence, survey.marks)
             else:
@@ -139,6 +143,14 @@ def collect(
     if not evidence.stage:
         evidence.stage = min((body for body, n in evidence.bodies.items() if n), default="")
     return evidence
+
+
+def _note_clauses(left: list[int], right: list[int], marked: tuple[bytes, bytes], evidence: Evidence) -> None:
+    """Note the new words of a clause that one text has and the other leaves out."""
+    for side, own, other in ((0, left, right), (1, right, left)):
+        if len(other) * CLAUSE_SHARE <= len(own):
+            lacked = sum(marked[side][p] == marks.LACKED for p in own)
+            evidence.sides[side].clause = max(evidence.sides[side].clause, lacked)
 
 
 def _note_replaced(a: View, b: View, gap: list[int], seen: set[tuple[str, str]], evidence: Evidence) -> None:

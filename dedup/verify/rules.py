@@ -28,12 +28,14 @@ _DAY_US = 86_400_000_000
 class Limits:
     """What a text may have of its own and still be dropped."""
 
-    # Own tokens in one gap: a sentence of one's own is longer, a reworded clause shorter.
-    passage: int = 15
+    # Own tokens in one gap: a clause of one's own is longer, a reworded one shorter.
+    passage: int = 12
+    # Words of a clause that stands in one text only which the other has nowhere: a sculptor, an outcome.
+    clause: int = 3
     # Share of the text that may be worded otherwise, if no fact is.
     reworded: float = 0.27
-    # One number that the other lacks in so many tokens is a slip of the copy desk …
-    tokens_per_number: float = 400.0
+    # One number that the other lacks in so many tokens: none, unless a scanner made it …
+    tokens_per_number: float = 1e9
     # … and one name: an office put in its own town, a capital that is no name.
     tokens_per_name: float = 200.0
 
@@ -44,9 +46,10 @@ class Limits:
 
 _LIMITS: dict[Profile, Limits] = {
     "news": Limits(),
-    "ocr": Limits(),
+    # Damaged letters make words that the other lacks.
+    "ocr": Limits(passage=15, clause=15, tokens_per_number=400.0),
     # Nothing but typing: no clause, no fact.
-    "strict": Limits(passage=3, reworded=0.03, tokens_per_number=1e9, tokens_per_name=1e9),
+    "strict": Limits(passage=3, clause=0, reworded=0.03, tokens_per_name=1e9),
 }
 # Under so many tokens one word makes another notice.
 SHORT_TOKENS = 30
@@ -56,8 +59,9 @@ SHORT_REWORDED = 0.15
 TITLED_TOKENS = 60
 TITLE_SHARE = 1 / 3
 # A notice that returns days later in other words is the notice of another day; one this short needs no other
-# words in both: a rate or an hour is all that is new.
-NOTICE_TOKENS = 200
+# words in both: a rate or an hour is all that is new. One source's notices may be longer.
+NOTICE_TOKENS = 100
+SOURCE_NOTICE_TOKENS = 200
 BRIEF_TOKENS = 60
 NOTICE_DAYS = 3
 # Where every character is a token, so many are a turn of phrase and no news.
@@ -166,6 +170,8 @@ def _objection(
     n = views[side].n_tokens
     if own.longest > limits.passage:
         return f"a passage of {own.longest} tokens of its own"
+    if own.clause > limits.clause and not is_unspaced(views[side]):
+        return f"a clause with {own.clause} words of its own"
     if own.own > limits.reworded * n:
         return f"{own.own} of {n} tokens of its own"
     scattered = views[1 - side].n_tokens > SCATTERED_IN * n and containment < SCATTERED_CONTAINMENT
@@ -174,8 +180,8 @@ def _objection(
     return (
         _other_facts(views, evidence, side, limits)
         or ("a correction note" if own.correction else "")
-        or _other_time(views, evidence, side, days)
-        or _one_of_a_series(views, evidence, days)
+        or other_time(views, evidence, side, days)
+        or one_of_a_series(views, evidence, days)
     )
 
 
@@ -223,7 +229,7 @@ def same_subject(title: Sequence[str], other: Sequence[str]) -> bool:
     return len(words & others) >= TITLE_SHARE * min(len(words), len(others))
 
 
-def _other_time(views: tuple[View, View], evidence: Evidence, side: int, days: float | None) -> str:
+def other_time(views: tuple[View, View], evidence: Evidence, side: int, days: float | None) -> str:
     """Say so if a text comes back after some time in other words: it is about the next event then."""
     if days is None or days <= NOTICE_DAYS:
         return ""
@@ -231,7 +237,9 @@ def _other_time(views: tuple[View, View], evidence: Evidence, side: int, days: f
     own, other = evidence.sides[side].own, evidence.sides[1 - side].own
     if is_unspaced(views[side]):
         own = max(0, own - PHRASE_CHARACTERS)
-    if (n < NOTICE_TOKENS and own and other) or (n < BRIEF_TOKENS and (own or other)):
+    one_source = views[0].source is not None and views[0].source == views[1].source
+    most = SOURCE_NOTICE_TOKENS if one_source else NOTICE_TOKENS
+    if (n < most and own and other) or (n < BRIEF_TOKENS and (own or other)):
         return f"a notice of {n} tokens that returns after {days:.0f} days"
     if days <= DISTANT_DAYS:
         return ""
@@ -242,7 +250,7 @@ def _other_time(views: tuple[View, View], evidence: Evidence, side: int, days: f
     return ""
 
 
-def _one_of_a_series(views: tuple[View, View], evidence: Evidence, days: float | None) -> str:
+def one_of_a_series(views: tuple[View, View], evidence: Evidence, days: float | None) -> str:
     """Say so if one source wrote both texts, and about other matters or on another day.
 
     Two look-alikes of one source are more often a series than a copy: reprints cross sources.

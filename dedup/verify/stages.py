@@ -29,8 +29,8 @@ _LINES: tuple[dict[str, str], ...] = (
         "steady": "unchanged steady unverandert inchange",
     },
     {
-        "begun": "begin begins begun began start starts started starting opens opened launch launches launched "
-        "beginnt commence empieza",
+        "begun": "begin begins begun began start starts started starting opens opened launch launches "
+        "launched beginnt commence empieza",
         "ended": "complete completes completed completing end ends ended finish finishes finished concludes "
         "concluded closes closed endet termine termina",
     },
