@@ -127,7 +127,7 @@ def relate(
             against = unspaced.objection(a, b, shown, dropped)
             found = (against, against) if against else found
         only_a, only_b = evidence.sides
-        own, foreign = only_a.own - only_b.own, only_a.foreign - only_b.foreign
+        own, foreign = only_a.prose - only_b.prose, only_a.foreign - only_b.foreign
         if ocr or evidence.replaced:
             exchanged = exchanged_facts(a, b, evidence)
     if not isinstance(found, Verdict):
