@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 from conftest import SCHOOL, STORM, make_records, read_rows, write_lines
 
+import dedup
 from dedup.normaliser.key import make_key
 from dedup.records import Decision
 
@@ -159,3 +160,24 @@ def test_texts_that_differ_in_their_facts_are_kept_and_linked(job):
     links = [link for row in rows for link in row["links"]]
     assert [link["id"] for link in links] == [2, 1]
     assert all(set(link) == {"id", "relation", "jaccard", "containment"} for link in links)
+
+
+def test_a_version_stripped_of_its_marks_is_not_the_one_kept():
+    text = " ".join(
+        f"The {place} council voted on Monday to mend its bridge, which cost {cost} million in 1998."
+        for place, cost in zip(
+            ("Elm", "Oak", "Ash", "Fir", "Yew"), ("1.65", "2.4", "3.1", "4.8", "5.2"), strict=True
+        )
+    )
+    stripped = text.replace(",", "").replace(".", " ")
+    records = [{"id": 1, "text": "Browse the news room " + stripped}, {"id": 2, "text": text}]
+    by_id = {decision.id: decision for decision in dedup.deduplicate(records).decisions}
+    assert (by_id[1].status, by_id[2].status) == ("dropped", "kept")
+    assert "unpunctuated" in by_id[1].flags
+    assert "unpunctuated" not in by_id[2].flags
+
+
+def test_thai_is_written_without_marks():
+    text = "สภาเมืองลงมติเมื่อวันจันทร์ให้ซ่อมสะพานเก่าที่สร้างขึ้นเมื่อหลายสิบปีก่อนและปิดการจราจรเป็นเวลาสามเดือนเพื่อความปลอดภัย"
+    (decision,) = dedup.deduplicate([{"id": 1, "text": text}]).decisions
+    assert "unpunctuated" not in decision.flags

@@ -336,6 +336,54 @@ def test_a_story_reworded_weeks_later_is_about_the_next_event():
     assert not dropped(judge(view(STORY, date=0), view(edited, date=45 * DAY)))
 
 
+def test_a_short_notice_of_one_source_that_returns_in_other_words_is_kept():
+    edited = STORY.replace("divided the town", "split the place").replace("once loaded", "used to load")
+    one, other = view(STORY, date=0, source="Post"), view(edited, date=5 * DAY, source="Post")
+    assert not dropped(judge(one, other))
+    assert dropped(judge(one, view(edited, date=5 * DAY, source="Herald")))
+    assert dropped(judge(one, view(edited, date=DAY, source="Post")))
+
+
+def test_a_yearly_notice_with_another_opening_is_the_next_one():
+    one = view(STORY, date=0, source="Post")
+    other = view(
+        f"The board, now in its ninth decade, met in the new hall. {STORY}", date=366 * DAY, source="Post"
+    )
+    assert not dropped(judge(one, other))
+
+
+def test_a_clause_of_new_words_is_not_lost():
+    one = STORY.replace("cracks in 14", "rust, gaping welded joints and cracks in 14")
+    other = STORY.replace("Traffic moved", "Traffic of barges, lighters and schooners moved")
+    pair = judge(one, other)
+    assert not dropped(pair)
+    assert "a clause with 4 words" in pair.reason
+    assert judge(one, STORY).fuller == 0
+
+
+def test_a_number_that_only_one_text_has_is_not_lost():
+    one = STORY.replace("the county approves", "the county approves bill 938 and")
+    other = STORY.replace("to fight for the", "to fight, aged 61, for the")
+    assert not dropped(judge(one, other))
+    assert judge(one, STORY).fuller == 0
+
+
+def test_another_round_of_grants_is_another_grant():
+    one = STORY.replace("voted on Tuesday", "voted in a second round on Tuesday")
+    assert not dropped(judge(one, one.replace("second", "third")))
+
+
+def test_begun_is_not_completed():
+    one = STORY.replace("voted on Tuesday to close", "began on Tuesday to empty")
+    assert not dropped(judge(one, one.replace("began", "completed")))
+
+
+def test_a_year_at_the_end_of_the_last_sentence_is_no_contact():
+    one = STORY.replace("of the grain trade.", "of the grain trade in 1997.")
+    later = one.replace("1997.", "2003.") + "\n\n" + LOCAL
+    assert not dropped(judge(one, later))
+
+
 def test_a_name_replaced_throughout_a_text_without_capitals_is_another_subject():
     one = CHINESE + "港务局将于下周公布报告。港务局的会议对市民开放。"
     pair = judge(one, one.replace("港务", "铁路"))
