@@ -20,6 +20,7 @@ _DAY_FIRST = re.compile(
 _MONTH_FIRST = re.compile(
     rf"(?:[A-Za-z]+,\s+)?([A-Za-z]{{3,9}})\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}}){_TIME}{_ZONE}"
 )
+_SERVICE_CODE = re.compile(r"(:\d{2}\.\d{1,3})[A-Z]{1,3}(?: [A-Z]{1,2}){0,2}$")
 _ISO_REPAIR = re.compile(r"\s+(?=[+-]\d{2}:?\d{2}$)|\s*(?:UTC|GMT)$")
 
 
@@ -58,7 +59,7 @@ def _parse_text(text: str) -> int | None:
         return None
     if _NUMBER.fullmatch(text):
         return _from_digits(text)
-    for read in (datetime.fromisoformat, _repaired_iso, _named_month, parsedate_to_datetime):
+    for read in (datetime.fromisoformat, _repaired_iso, _named_month, parsedate_to_datetime, _coded):
         try:
             moment = read(text)
         except (ValueError, TypeError, IndexError, OverflowError):
@@ -73,6 +74,12 @@ def _repaired_iso(text: str) -> datetime | None:
     if text[4:5] == "/":
         text = text.replace("/", "-", 2)
     return datetime.fromisoformat(text)
+
+
+def _coded(text: str) -> datetime | None:
+    """Read a wire's stamp with the code of a service run into it: ``27-MAR-1987 13:46:59.98C T``."""
+    stamp, found = _SERVICE_CODE.subn(r"\1", text)
+    return _named_month(stamp) if found else None
 
 
 def _from_digits(text: str) -> int | None:
