@@ -130,7 +130,9 @@ def collect(
             # Places rise, so that those near the top come first.
             evidence.sides[0].lead += bisect_left(left, LEAD_TOKENS)
             evidence.sides[1].lead += bisect_left(right, LEAD_TOKENS)
-            _note_clauses(left, right, survey.marks, evidence)
+            if i1 + j1 and (i2 < a.n_tokens or j2 < b.n_tokens):
+                # At the very ends stand remains of furniture.
+                _note_clauses(left, right, survey.marks, evidence)
             if (facts_left | facts_right) & _MATTERS:
                 _count_facts(a, b, left, right, (facts_left, facts_right), evidence, survey.marks)
             else:
