@@ -87,11 +87,14 @@ def _lists(values: NDArray[np.uint64], offsets: NDArray[np.int64]) -> pa.LargeLi
 
 @cache
 def permutations(num_perm: int, seed: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Return datasketch's multipliers and addends of scheme "affine32", uint32, shape (num_perm,) each."""
-    from datasketch import MinHash
+    """Return datasketch's multipliers and addends of scheme "affine32", uint32, shape (num_perm,) each.
 
-    multipliers, addends = MinHash(num_perm=num_perm, seed=seed, scheme="affine32").permutations
-    return np.ascontiguousarray(multipliers, np.uint32), np.ascontiguousarray(addends, np.uint32)
+    Drawn by its recipe and not by itself: its import takes longer than all else that a small run does.
+    """
+    random: Any = np.random.RandomState(seed)  # whose stubs know of signed integers only
+    multipliers = random.randint(0, 1 << 31, num_perm, np.uint32)
+    addends = random.randint(0, 1 << 32, num_perm, np.uint32)
+    return multipliers * np.uint32(2) + np.uint32(1), addends
 
 
 def to_datasketch(signature: NDArray[np.uint32], *, seed: int = 1) -> datasketch.MinHash:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dedup.config import SketchConfig
 from dedup.normaliser.key import make_keys
-from dedup.sketch import Sketches, shingle_hash, sketch, to_datasketch, token_hash
+from dedup.sketch import Sketches, permutations, shingle_hash, sketch, to_datasketch, token_hash
 
 WORDS = st.text(alphabet="abcdefghijklmnopqrstuvwxyzäößéжщ", min_size=1, max_size=19)
 
@@ -26,6 +26,15 @@ def shingles_of(key: str, size: int = 3) -> list[bytes]:
     if len(tokens) < size:
         return [b" ".join(tokens)] if tokens else []
     return [b" ".join(tokens[at : at + size]) for at in range(len(tokens) - size + 1)]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1])
+@pytest.mark.parametrize("num_perm", [1, 64, 128, 1000])
+def test_permutations_are_datasketch_s_own(num_perm: int, seed: int) -> None:
+    expected = MinHash(num_perm=num_perm, seed=seed, scheme="affine32").permutations
+    found = permutations(num_perm, seed)
+    assert [part.dtype for part in found] == [np.uint32] * 2
+    np.testing.assert_array_equal(np.array(found), expected)
 
 
 @given(st.lists(WORDS, max_size=40), st.sampled_from([8, 128, 200]), st.integers(1, 5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -9,6 +10,22 @@ from types import FrameType
 
 # Nothing here multiplies matrices; its idle threads only cost start-up and memory.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# Arrow and Numba import these at their first use wherever they are installed, and no command needs them;
+# together they take longer than a small run.
+_SPARED = ("pandas", "scipy")
+# Modules and kernels are many objects that stay: looking through them for garbage took a tenth of start-up.
+_OBJECTS = 100_000
+
+
+class Spared:
+    """A finder that says of them that they are not installed; Spark, which lives on pandas, removes it."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        """Refuse what is spared, leave the rest to the other finders."""
+        if name in _SPARED:
+            raise ModuleNotFoundError(f"{name} is left out on purpose", name=name)
 
 
 class Stopped(BaseException):
@@ -25,6 +42,8 @@ def main() -> None:
     if sys.platform != "win32":
         # A closed pipe shows as an error of write, which the outputs handle; Python ignores the signal.
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    sys.meta_path.insert(0, Spared)
+    gc.set_threshold(_OBJECTS)
     code = _run(sys.argv[1:])
     sys.exit(_flush(code))
 

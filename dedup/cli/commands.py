@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -98,7 +99,10 @@ def _run_on_spark(
     if refused:
         flag = "--" + refused[0].replace("_", "-")
         raise UsageError(f"{flag} is not there with --engine spark", remedy="leave it out, or run locally")
+    from dedup.cli import Spared
     from dedup.spark.job import Cluster, run_on_spark
+
+    sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not Spared]
 
     return run_on_spark(
         flags["inputs"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from dedup.normaliser.lines import count_unspaced, ends_sentence, is_prose
@@ -82,9 +83,9 @@ def furniture_rule(line: str) -> str | None:
     if line[0] in _END_SIGNS and _END_MARK.fullmatch(line.casefold()):
         return "end_mark"
     start = line.lstrip(_SIGNS)[:3].replace("İ", "i").casefold()
-    choice = _BY_START.get(start)
+    choice = _choice(start)
     if (choice is None and not start.isalpha()) or not start.isascii():
-        choice = choice or _BY_START.get(start[:2]) or _BY_START.get(start[:1])
+        choice = choice or _choice(start[:2]) or _choice(start[:1])
     if choice is None or not _short(line):
         return None
     folded = _fold(line)
@@ -186,19 +187,24 @@ def fill(pattern: str) -> str:
     return pattern.format(open=_OPEN, link=_LINK)
 
 
-def _index_patterns() -> dict[str, _Choice]:
-    """Compile the patterns under the first three characters that a line must have to match them."""
+@cache
+def _by_start() -> dict[str, list[tuple[str, str]]]:
+    """Return the patterns, with their rules, under the first three characters of a line to match them."""
     by_start: dict[str, list[tuple[str, str]]] = {}
     for rule, patterns in FURNITURE.items():
         for pattern in map(fill, patterns):
             for start in literal_starts(pattern, 3):
                 by_start.setdefault(start, []).append((rule, pattern))
-    return {start: _choice(patterns) for start, patterns in by_start.items()}
+    return by_start
 
 
-def _choice(patterns: list[tuple[str, str]]) -> _Choice:
+def _choice(start: str) -> _Choice | None:
+    return _compiled(start) if start in _by_start() else None
+
+
+@cache
+def _compiled(start: str) -> _Choice:
+    """Compile the patterns under one start: few runs ask for many of them."""
+    patterns = _by_start()[start]
     starts = set().union(*(literal_starts(pattern, START_LENGTH) for _, pattern in patterns))
     return _Choice(tuple(starts), [(rule, re.compile(pattern)) for rule, pattern in patterns])
-
-
-_BY_START = _index_patterns()
