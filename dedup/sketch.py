@@ -158,4 +158,6 @@ def _buffers(array: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     _, offsets, data = array.buffers()
     positions: NDArray[Any] = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
     raw = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
+    # Arrow's own buffers can't be written to and NumPy's can: kernels would be compiled for either.
+    raw.flags.writeable = False
     return raw, positions

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import random
+import re
 import resource
 import shutil
 import signal
@@ -127,6 +128,17 @@ def check_kills(large, folder, moments):
 
 def test_a_killed_run_leaves_the_target_old_or_whole(large, tmp_path):
     check_kills(large, tmp_path, [large["elapsed_s"] * share for share in (0.3, 0.6, 0.8, 0.95)])
+
+
+def test_from_a_cold_cache_each_kernel_is_compiled_once_in_all(large, tmp_path):
+    environment = os.environ | {"DEDUP_CACHE_DIR": str(tmp_path / "cache"), "NUMBA_DEBUG_CACHE": "1"}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    ran = process("run", large["source"], *outputs_in(tmp_path), "--workers", "2", env=environment)
+    assert ran.returncode == 0
+    compiled = re.findall(r"data saved to '.*/([\w.]+-\d+)\.py", ran.stdout.decode())
+    assert len(compiled) > 30
+    assert len(compiled) == len(set(compiled))
+    assert digests_in(tmp_path)["digest"] == large["digest"]
 
 
 @pytest.mark.long

@@ -13,12 +13,13 @@ from dedup.cli.settings import load_settings, make_config, parse_size
 from dedup.cli.terminal import TerminalBar, is_terminal, print_line, print_summary, print_text
 from dedup.config import Config
 from dedup.errors import UsageError
-from dedup.kernels.cache import announce_compilation
+from dedup.kernels.cache import announce_compilation, is_cold
 from dedup.pipeline.archives import Archive, Target
 from dedup.pipeline.outputs import Outputs
 from dedup.pipeline.progress import Progress
 from dedup.pipeline.run import ReportMaker, run
 from dedup.pipeline.summary import Summary
+from dedup.pipeline.warming import warm
 
 if TYPE_CHECKING:
     from dedup.report.model import ReportTexts
@@ -56,6 +57,8 @@ def run_command(flags: Mapping[str, Any]) -> None:
     if named := [name for name in ("master", "work", "sketches") if flags[name] is not None]:
         raise UsageError(f"--{named[0]} without Spark", remedy="add --engine spark")
     announce_compilation(quiet=flags["quiet"])
+    if is_cold():
+        warm()
     with ExitStack() as stack:
         files, stored, target = _archives(settings, config, stack)
         summary = run(
@@ -191,11 +194,9 @@ def evaluate_command(decisions: str, truth: str, *, as_json: bool, seed: int) ->
 def warm_command() -> None:
     """`dedup warm`."""
     from dedup.kernels.cache import cache_folder
-    from dedup.pipeline.library import deduplicate
 
     begun = time.perf_counter()
-    text = " ".join(f"Word{number} stands in its {number}th place." for number in range(40))
-    deduplicate([{"id": 1, "text": text}, {"id": 2, "text": text + " One more."}])
+    warm()
     print_line(f"kernels ready after {time.perf_counter() - begun:.1f} s, kept in {cache_folder()}")
 
 

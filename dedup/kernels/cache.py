@@ -58,9 +58,14 @@ def _sources() -> str:
     return digest.hexdigest()[:12]
 
 
+def is_cold() -> bool:
+    """Tell whether there is a folder for compiled kernels with none in it yet."""
+    return _CACHE and not any(Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.nbi"))
+
+
 def announce_compilation(*, quiet: bool) -> None:
     """Say on stderr that kernels will be compiled, where none has been yet."""
-    if _CACHE and not quiet and not any(Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.nbi")):
+    if not quiet and is_cold():
         sys.stderr.write("dedup: compiling kernels once, this takes a few seconds\n")
 
 
@@ -90,4 +95,4 @@ def kernel(function: Callable[..., Any]) -> Any:
     """
     import numba
 
-    return numba.njit(cache=_CACHE, nogil=True, boundscheck=False)(function)
+    return numba.njit(cache=_CACHE, nogil=True, boundscheck=False, no_cfunc_wrapper=True)(function)

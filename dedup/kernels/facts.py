@@ -53,9 +53,8 @@ def name_facts(key, classes, special, special_fold, special_facts, hashes, folde
     words inside sentences, of those with a capital, and of distinct NOUNS.
     """
     mask = np.uint64(special.shape[0] - 1)
-    scratch = np.empty(64, np.uint8)
     articles = np.zeros(16, np.uint64)
-    at = 0
+    at = np.int64(0)  # a plain 0 is a type of its own, for which `hash_piece` would be compiled once more
     for t in range(classes.shape[0]):
         start = at
         while at < key.shape[0] and key[at] != 32:
@@ -101,9 +100,7 @@ def name_facts(key, classes, special, special_fold, special_facts, hashes, folde
                         stop -= 1
                     if stop - 1 == whole:
                         stop = whole
-                for q in range(first, stop):
-                    scratch[q - first] = key[q]
-                fold = hash_piece(scratch, 0, stop - first)
+                fold = hash_piece(key, first, stop)
         else:
             slot = (value >> _U32) & mask
             while special[slot] != _NONE:

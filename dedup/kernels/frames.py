@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from dedup.kernels.cache import kernel
 from dedup.kernels.facts import (
     ADDRESS,
@@ -47,6 +49,9 @@ _ADDRESS_TOKENS = 12
 # Near the top stands a dateline with agency and date: "WASHINGTON, D.C., Tuesday, May 16th, 2006 -".
 LEAD_TOKENS = 80
 _DATELINE_LEAST, _DATELINE_MOST = 3, 12
+
+# Numba takes plain constants for types of their own, and compiles each kernel they are passed to once more.
+_TOP, _NOWHERE, _BACK, _ON = np.int64(0), np.int64(-1), np.int64(-1), np.int64(1)
 
 
 @kernel
@@ -144,27 +149,28 @@ def find_frames(blocks, classes_a, cased_a, classes_b, cased_b, frames):  # type
     first = -1
     last = -1
     for k in range(blocks.shape[0]):
-        i, n = blocks[k, 0], blocks[k, 2]
+        i, n = np.int64(blocks[k, 0]), np.int64(blocks[k, 2])
         if n >= _SOLID_RUN and (not cased_a or _small_letters(classes_a, i, i + n) > _SMALL_LETTERS * n):
             if first < 0:
                 first = k
             last = k
     if first < 0:
         return
+    begin_a, begin_b = np.int64(blocks[first, 0]), np.int64(blocks[first, 1])
+    end_a, end_b = np.int64(blocks[last, 0] + blocks[last, 2]), np.int64(blocks[last, 1] + blocks[last, 2])
     limit = min(_FRAME_TOKENS, min(n_a, n_b) // _FRAME_PART)
     # If both edges are long, the texts begin, or end, differently: that is no frame.
-    if min(blocks[first, 0], blocks[first, 1]) <= limit:
-        head_a = _sentence_start(classes_a, blocks[first, 0], -1)
-        head_b = _sentence_start(classes_b, blocks[first, 1], -1)
-        told = tells(classes_a, 0, head_a) and tells(classes_b, 0, head_b)
-        if not told and is_frame(classes_a, 0, head_a, cased_a):
+    if min(begin_a, begin_b) <= limit:
+        head_a = _sentence_start(classes_a, begin_a, _BACK)
+        head_b = _sentence_start(classes_b, begin_b, _BACK)
+        told = tells(classes_a, _TOP, head_a) and tells(classes_b, _TOP, head_b)
+        if not told and is_frame(classes_a, _TOP, head_a, cased_a):
             frames[0] = head_a
-        if not told and is_frame(classes_b, 0, head_b, cased_b):
+        if not told and is_frame(classes_b, _TOP, head_b, cased_b):
             frames[2] = head_b
-    end_a, end_b = blocks[last, 0] + blocks[last, 2], blocks[last, 1] + blocks[last, 2]
     if min(n_a - end_a, n_b - end_b) <= limit:
-        tail_a = _sentence_start(classes_a, end_a, 1)
-        tail_b = _sentence_start(classes_b, end_b, 1)
+        tail_a = _sentence_start(classes_a, end_a, _ON)
+        tail_b = _sentence_start(classes_b, end_b, _ON)
         told = tells(classes_a, tail_a, n_a) and tells(classes_b, tail_b, n_b)
         if not told and is_frame(classes_a, tail_a, n_a, cased_a):
             frames[1] = tail_a
@@ -212,8 +218,8 @@ def drop_addresses(start, end, classes, facts, marks):  # type: ignore[no-untype
 @kernel
 def count_framed(start, end, begin, stop, at_end, classes, cased, marks, mark):  # type: ignore[no-untyped-def]
     """Return how many own tokens of a gap stand in frames, and mark them FRAMED if so told."""
-    first = -1
-    last = -1
+    first = _NOWHERE
+    last = _NOWHERE
     framed = 0
     for t in range(start, end):
         if marks[t] == OWN:

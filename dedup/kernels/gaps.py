@@ -44,6 +44,7 @@ from dedup.kernels.passages import MOVED_RUN, SALT, fill, holds, mark_moved
 
 _U1, _U3 = np.uint64(1), np.uint64(3)
 _NONE = np.uint64(0)
+_LOOK, _MARK = np.bool_(False), np.bool_(True)
 # Equal runs up to here between much longer gaps are chance ("of the"), not a match.
 _CHANCE_RUN = 3
 # Two long passages share words by chance; what they share says nothing.
@@ -139,7 +140,9 @@ def weigh_gaps(
     region = np.zeros(2, np.int64)
     block = 0
     for g in range(gaps.shape[0]):
-        a1, a2, b1, b2 = gaps[g, 0], gaps[g, 1], gaps[g, 2], gaps[g, 3]
+        # One type for places: for each further one Numba compiles all that is called from here once more.
+        a1, a2 = np.int64(gaps[g, 0]), np.int64(gaps[g, 1])
+        b1, b2 = np.int64(gaps[g, 2]), np.int64(gaps[g, 3])
         while block < blocks.shape[0] and blocks[block, 0] < a2:
             block += 1
         while block < blocks.shape[0] and blocks[block, 0] == a2 and blocks[block, 1] < b2:
@@ -194,8 +197,8 @@ def weigh_gaps(
             # One number for another at the end of a last sentence is no contact's.
             end_a = end_a and (a1 == 0 or classes_a[a1] & (CLASS_SENTENCE | CLASS_LINE) != 0)
             end_b = end_b and (b1 == 0 or classes_b[b1] & (CLASS_SENTENCE | CLASS_LINE) != 0)
-        framed_a = count_framed(a1, a2, frames[0], frames[1], end_a, classes_a, cased_a, marks_a, False)
-        framed_b = count_framed(b1, b2, frames[2], frames[3], end_b, classes_b, cased_b, marks_b, False)
+        framed_a = count_framed(a1, a2, frames[0], frames[1], end_a, classes_a, cased_a, marks_a, _LOOK)
+        framed_b = count_framed(b1, b2, frames[2], frames[3], end_b, classes_b, cased_b, marks_b, _LOOK)
         if framed_a > 0 or framed_b > 0:
             few, many = min(own[0], own[1]), max(own[0], own[1])
             least = min(framed_a, framed_b)
@@ -203,8 +206,8 @@ def weigh_gaps(
             if not (few > 0 and many <= 3 * few + 5) or (
                 least > 0 and shortest >= FRAMED_TOKENS and shortest >= FRAMED_PART * least
             ):
-                count_framed(a1, a2, frames[0], frames[1], end_a, classes_a, cased_a, marks_a, True)
-                count_framed(b1, b2, frames[2], frames[3], end_b, classes_b, cased_b, marks_b, True)
+                count_framed(a1, a2, frames[0], frames[1], end_a, classes_a, cased_a, marks_a, _MARK)
+                count_framed(b1, b2, frames[2], frames[3], end_b, classes_b, cased_b, marks_b, _MARK)
                 own[0] -= framed_a
                 own[1] -= framed_b
                 counts[FOREIGN_A] += framed_a

@@ -85,6 +85,8 @@ def utf8_buffers(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]
     _, offsets, data = texts.buffers()
     positions: NDArray[Any] = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
     raw = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
+    # Arrow's own buffers can't be written to and NumPy's can: kernels would be compiled for either.
+    raw.flags.writeable = False
     return raw, positions
 
 

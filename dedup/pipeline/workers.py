@@ -64,11 +64,14 @@ class Crew:
 
     def _start(self) -> ProcessPoolExecutor:
         if self._pool is None:
+            from dedup.pipeline.warming import warm
+
+            warm()
             method = "fork" if sys.platform == "linux" else "spawn"
             self._pool = _Pool(
                 self.n_workers,
                 mp_context=multiprocessing.get_context(method),
-                initializer=_begin_worker,
+                initializer=begin_worker,
                 initargs=(os.getpid(),),
             )
         return self._pool
@@ -92,7 +95,7 @@ class _Pool(ProcessPoolExecutor):
             return super().submit(fn, *args, **kwargs)
 
 
-def _begin_worker(parent: int) -> None:
+def begin_worker(parent: int) -> None:
     """Leave Ctrl-C to the parent, and end when the parent is gone, however it ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
