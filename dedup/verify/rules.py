@@ -44,7 +44,7 @@ class Limits:
         return self.passage, self.reworded * a.n_tokens, self.reworded * b.n_tokens
 
 
-_LIMITS: dict[Profile, Limits] = {
+LIMITS: dict[Profile, Limits] = {
     "news": Limits(),
     # Damaged letters make words that the other lacks.
     "ocr": Limits(passage=15, clause=15, tokens_per_number=400.0),
@@ -86,7 +86,7 @@ NOUN_WEIGHT = 0.25
 
 def limits_of(profile: Profile) -> Limits:
     """Return the limits of a profile."""
-    return _LIMITS[profile]
+    return LIMITS[profile]
 
 
 class Verdict(NamedTuple):
@@ -113,7 +113,7 @@ def glance(a: View, b: View, survey: Survey, config: VerifyConfig) -> tuple[str,
         number, other = a.tokens[counts[kernels.CERTAIN_A]], b.tokens[counts[kernels.CERTAIN_B]]
         objection = f"number {number} against {other}"
         return objection, objection
-    limits = _LIMITS[config.profile]
+    limits = LIMITS[config.profile]
     if config.profile == "ocr":
         # A scanner may have misread anything that stands against something.
         limits = replace(limits, reworded=1, tokens_per_number=0)
@@ -139,7 +139,7 @@ def decide(
     """Return the verdict of a pair of which one may be dropped, else what speaks against dropping either."""
     views = (a, b)
     days = days_between(a, b)
-    limits = _LIMITS[config.profile]
+    limits = LIMITS[config.profile]
     if config.profile == "ocr":
         # Damaged letters leave few shingles whole.
         containment = 1.0
