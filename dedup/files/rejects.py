@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -36,6 +36,13 @@ class RowsWriter:
         self._encoder.encode_into(row, self._buffer, len(self._buffer))
         self._buffer += b"\n"
         self.count += 1
+        if len(self._buffer) >= _FLUSH_BYTES:
+            self._flush()
+
+    def write_lines(self, lines: Sequence[bytes]) -> None:
+        """Add rows that are JSON already."""
+        self._buffer += b"\n".join([*lines, b""])
+        self.count += len(lines)
         if len(self._buffer) >= _FLUSH_BYTES:
             self._flush()
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 from dedup.files.rows import encode_json
 
-_SPACE = re.compile(rb"[ \t\r\n]*+")
-_COLON = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+")
+_BLANKS = rb"[ \t\r\n]*+"
+_KEY = re.compile(_BLANKS + rb"[{,]" + _BLANKS + rb'("(?:[^"\\]++|\\.)*+")' + _BLANKS + b":" + _BLANKS)
 _SCALAR = re.compile(rb"[^\s,}\]]++")
 _MARK = re.compile(rb'["\[\]{}]')
-_QUOTE, _BACKSLASH, _COMMA = b'"\\,'
+_QUOTE, _BACKSLASH = b'"\\'
 
 
 def find_value(line: bytes, name: str) -> tuple[int, int]:
@@ -38,29 +38,17 @@ def find_value(line: bytes, name: str) -> tuple[int, int]:
     (b'"b"', 39)
     """
     plain = b'"' + name.encode() + b'"'
-    position = _after(_SPACE, line, line.index(b"{") + 1)
+    position = line.index(b"{")
     span: tuple[int, int] | None = None
-    while line[position] == _QUOTE:
-        key_end = _string_end(line, position)
-        token = line[position:key_end]
-        start = _after(_COLON, line, key_end)
-        end = _value_end(line, start)
+    # Every key stands behind the opening brace or a comma.
+    while key := _KEY.match(line, position):
+        token, start = key[1], key.end()
+        position = _value_end(line, start)
         if token == plain or (b"\\" in token and json.loads(token) == name):
-            span = (start, end)
-        position = _after(_SPACE, line, end)
-        if line[position] != _COMMA:
-            break
-        position = _after(_SPACE, line, position + 1)
+            span = (start, position)
     if span is None:
         raise KeyError(name)
     return span
-
-
-def _after(pattern: re.Pattern[bytes], line: bytes, position: int) -> int:
-    found = pattern.match(line, position)
-    if found is None:
-        raise ValueError(f"not a JSON object at byte {position + 1}")
-    return found.end()
 
 
 def _string_end(line: bytes, start: int) -> int:
@@ -79,7 +67,7 @@ def _value_end(line: bytes, start: int) -> int:
     if line[start] == _QUOTE:
         return _string_end(line, start)
     if line[start] not in b"[{":
-        return _after(_SCALAR, line, start)
+        return _SCALAR.match(line, start).end()  # type: ignore[union-attr]  # of valid JSON, matches
     depth, position = 0, start
     while found := _MARK.search(line, position):
         mark = line[found.start()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dedup.canonical import id_order
+from dedup.normaliser.key import utf8_buffers
 from dedup.pipeline.spill import Place, SpillReader
 
 NO_DATE = np.iinfo(np.int64).min
@@ -110,12 +112,19 @@ class Corpus:
 
     def value(self, name: str, document: int) -> Any:
         """Return one document's value of a column as a Python object, None for null."""
-        batch = int(np.searchsorted(self.starts, document, side="right")) - 1
-        return self.batches[batch].column(name)[document - int(self.starts[batch])].as_py()
+        batch = bisect_right(self._starts, document) - 1
+        return self.batches[batch].column(name)[document - self._starts[batch]].as_py()
+
+    def token(self, document: int) -> str | None:
+        """Return the JSON token of a document's id: `value`, without Arrow's detours."""
+        batch = bisect_right(self._starts, document) - 1
+        data, ends = self._tokens[batch]
+        at = document - self._starts[batch]
+        return str(data[ends[at] : ends[at + 1]], "utf-8") or None
 
     def file(self, document: int) -> str:
         """Return the name of the file that a document came from."""
-        return self.files[int(np.searchsorted(self.starts, document, side="right")) - 1]
+        return self.files[bisect_right(self._starts, document) - 1]
 
     def values(self, name: str, documents: NDArray[np.int64]) -> list[Any]:
         """Return the values of a column for some documents, int64 in ascending order."""
@@ -138,6 +147,16 @@ class Corpus:
         number = int(self.occurrence[document])
         digest: bytes = self.value("digest", document)
         return digest.hex() + (f"#{number}" if number > 1 else "")
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        starts: list[int] = self.starts.tolist()
+        return starts
+
+    @cached_property
+    def _tokens(self) -> list[tuple[memoryview, NDArray[np.int64]]]:
+        found = [utf8_buffers(batch.column("id")) for batch in self.batches]
+        return [(memoryview(data), ends) for data, ends in found]
 
     @cached_property
     def published(self) -> NDArray[np.bool_]:

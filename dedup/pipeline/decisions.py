@@ -6,11 +6,13 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from dedup.flags import flag_names
 from dedup.pipeline.resolve import Outcome
@@ -33,18 +35,19 @@ SAME_KEY: Row = {"relation": "exact", "jaccard": 1.0, "containment": 1.0, "ratio
 
 @dataclass(frozen=True, slots=True)
 class BatchDecisions:
-    """Decisions of a batch: ``rows`` in order (ids are `msgspec.Raw`), ``keep`` and ``rejected`` per row."""
+    """Decisions of a batch: ``rows`` as JSON objects in order, ``keep`` and ``rejected`` per row."""
 
-    rows: list[Row]
-    keep: np.ndarray[Any, np.dtype[np.bool_]]
-    rejected: np.ndarray[Any, np.dtype[np.bool_]]
+    rows: list[bytes]
+    keep: NDArray[np.bool_]
+    rejected: NDArray[np.bool_]
 
 
 class Decider:
     """Turn an outcome into decisions, batch by batch, and count them.
 
     ``digest`` is the order-free digest of all rows without their places
-    (file, line): equal for two runs that decided alike.
+    (file, line): equal for two runs that decided alike. ``sources`` has each
+    source's records, and how many of them are dropped.
     """
 
     def __init__(self, outcome: Outcome) -> None:
@@ -54,17 +57,30 @@ class Decider:
         self._stands_for = _members_of_keepers(outcome)
         self._links = _Links(outcome)
         self._supersedes = supersedes(outcome)
+        kept = outcome.keeper == np.arange(len(outcome.keeper))
+        self._kept = np.zeros(self._corpus.n_docs, np.bool_)
+        self._kept[outcome.nodes.first[kept]] = True
+        # The large majority: kept, and there is no more to say, unless it has flags.
+        plain = kept & (outcome.story == outcome.keeper) & ~self._links.any
+        plain[[*self._stands_for, *self._supersedes]] = False
+        self._plain = np.zeros(self._corpus.n_docs, np.bool_)
+        self._plain[outcome.nodes.first[plain]] = True
         self._sum = 0
         self.counts: Counter[str] = Counter()
         self.relations: Counter[str] = Counter()
         self.rules: Counter[str] = Counter()
         self.flags: Counter[str] = Counter()
-        self.sources: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        self._tally = np.zeros((2, len(self._corpus.source_names)), np.int64)
 
     @property
     def digest(self) -> str:
         """64 hexadecimal digits."""
         return f"{self._sum % (1 << 256):064x}"
+
+    @property
+    def sources(self) -> dict[str, tuple[int, int]]:
+        """Records of each source so far, and how many of them are dropped."""
+        return dict(zip(self._corpus.source_names, zip(*self._tally.tolist(), strict=True), strict=True))
 
     def largest(self, n: int) -> list[tuple[bytes, int]]:
         """Return the ids (JSON tokens) and sizes of the n largest clusters, ties by content."""
@@ -87,27 +103,27 @@ class Decider:
     def _decide(self, number: int) -> BatchDecisions:
         batch = self._corpus.batches[number]
         start = int(self._corpus.starts[number])
+        span = slice(start, start + batch.num_rows)
+        keep, bad = self._kept[span], self._corpus.bad[span]
+        removed = batch.column("removed")
+        plain = self._plain[span] & removed.is_null().to_numpy(zero_copy_only=False)
+        records = _records(batch, self._corpus.occurrence[span])
+        flags = self._outcome.flags[span].tolist()
         rows = []
-        columns = zip(
-            *(batch.column(name).to_pylist() for name in ("id", "bad", "source", "removed")), strict=True
-        )
-        records = _records(batch, self._corpus.occurrence[start : start + batch.num_rows])
-        for at, (token, bad, source, removed) in enumerate(columns):
+        for at, (record, token) in enumerate(zip(records, batch.column("id").to_pylist(), strict=True)):
             document = start + at
-            record = records[at]
-            reason = bad if bad is not None else self._corpus.set_aside.get(document)
-            if reason is not None:
-                row = rejected(record, token, reason)
+            if plain[at]:
+                own = f'"sha:{record}"' if token is None else token
+                row = (_plain(flags[at]) % (record, own, own, own)).encode()
+            elif bad[at]:
+                reason = self._corpus.value("bad", document) or self._corpus.set_aside[document]
+                row = _ENCODE(rejected(record, token, reason))
             else:
-                row = self._row(document, record, shown_id(token, record), removed)
-            self._count(row, source)
+                row = _ENCODE(self._row(document, record, shown_id(token, record), removed[at].as_py()))
+            self._sum += int.from_bytes(row_digest(row))
             rows.append(row)
-        status = [row["status"] for row in rows]
-        return BatchDecisions(
-            rows,
-            np.array([s == "kept" for s in status], np.bool_),
-            np.array([s == "rejected" for s in status], np.bool_),
-        )
+        self._count(span, keep, bad)
+        return BatchDecisions(rows, keep, bad)
 
     def _row(self, document: int, record: str, own_id: msgspec.Raw, removed: bytes | None) -> Row:
         outcome = self._outcome
@@ -121,6 +137,9 @@ class Decider:
         else:
             about |= {"kept_id": cluster, "kept_in": self._corpus.origin(kept)}
             about |= SAME_KEY if node == keeper else evidence(self._verdicts, int(outcome.witness[node]))
+            self.relations[about["relation"]] += 1
+        taken = removals(removed) if removed else []
+        self.rules.update(removal["rule"] for removal in taken)
         return compose(
             record,
             own_id,
@@ -128,7 +147,7 @@ class Decider:
             about,
             links=[self._link(node, verdict) for verdict in self._links.of(node)],
             flags=int(outcome.flags[document]),
-            removed=removals(removed) if removed else [],
+            removed=taken,
         )
 
     def _keeper(self, node: int, document: int) -> Row:
@@ -162,21 +181,18 @@ class Decider:
 
     def id_of(self, document: int) -> msgspec.Raw:
         """Return the JSON token of a document's id."""
-        token = self._corpus.value("id", document)
+        token = self._corpus.token(document)
         return shown_id(token, "" if token is not None else self._corpus.record(document))
 
-    def _count(self, row: Row, source: str | None) -> None:
-        status = row["status"]
-        self.counts[status] += 1
-        if status == "dropped":
-            self.relations[row["relation"]] += 1
-        self.flags.update(row.get("flags", ()))
-        self.rules.update(r["rule"] for r in row.get("removed", ()))
-        if source is not None:
-            tally = self.sources[source]
-            tally[0] += 1
-            tally[1] += status == "dropped"
-        self._sum += int.from_bytes(row_digest(row))
+    def _count(self, span: slice, keep: NDArray[np.bool_], bad: NDArray[np.bool_]) -> None:
+        dropped = ~(keep | bad)
+        for status, where in (("kept", keep), ("dropped", dropped), ("rejected", bad)):
+            self.counts[status] += int(where.sum())
+        for bits, n in Counter(self._outcome.flags[span][~bad].tolist()).items():
+            self.flags.update(dict.fromkeys(flag_names(bits), n))
+        sources = self._corpus.sources[span]
+        for row, where in enumerate((sources >= 0, (sources >= 0) & dropped)):
+            self._tally[row] += np.bincount(sources[where], minlength=self._tally.shape[1])
 
 
 def _records(batch: pa.RecordBatch, occurrence: Any) -> list[str]:
@@ -222,9 +238,17 @@ def compose(
     return row
 
 
-def row_digest(row: Row) -> bytes:
-    """Return 32 bytes; their sum over all rows is the run's digest."""
-    return hashlib.blake2b(_ENCODE(row), digest_size=32).digest()
+def row_digest(row: bytes) -> bytes:
+    """Return 32 bytes for a row of JSON; their sum over all rows is the run's digest."""
+    return hashlib.blake2b(row, digest_size=32).digest()
+
+
+@cache
+def _plain(flags: int) -> str:
+    """Return the row of a kept record with no more to it but flags, open for its name and thrice its id."""
+    own = msgspec.Raw(b"%s")
+    about = {"cluster": own, "story": own}
+    return _ENCODE(compose("%s", own, "kept", about, links=[], flags=flags, removed=[])).decode()
 
 
 def removals(removed: bytes) -> list[Row]:
@@ -290,6 +314,12 @@ class _Links:
         order = np.lexsort((identity[:, 1], identity[:, 0], ~strengths(v)[both], node))
         self._verdicts = both[order]
         self._first = np.searchsorted(node[order], np.arange(len(outcome.keeper) + 1))
+
+    @cached_property
+    def any(self) -> NDArray[np.bool_]:
+        """Tell for every node whether it has some."""
+        found: NDArray[np.bool_] = self._first[1:] > self._first[:-1]
+        return found
 
     def of(self, node: int) -> list[int]:
         first, end = self._first[node], self._first[node + 1]

@@ -16,7 +16,7 @@ from dedup.config import Config
 from dedup.errors import DataError, UsageError
 from dedup.files import Chunk, Fields, choose_fields, parse, parse_objects, replace_texts
 from dedup.pipeline.corpus import Corpus
-from dedup.pipeline.decisions import Decider, Row
+from dedup.pipeline.decisions import Decider
 from dedup.pipeline.outputs import new_texts
 from dedup.pipeline.prepare import prepare
 from dedup.pipeline.progress import Progress
@@ -209,8 +209,8 @@ def _with_text(record: Mapping[str, Any], field: str, text: str | None) -> Mappi
     return record if text is None else {**record, field: text}
 
 
-def _decision(row: Row, line: int) -> Decision:
-    plain = msgspec.json.decode(msgspec.json.encode(row))
+def _decision(row: bytes, line: int) -> Decision:
+    plain = msgspec.json.decode(row)
     plain.pop("schema")
     plain.setdefault("id", None)  # a rejected record may have none that can be read
     plain["links"] = tuple(Link(**link) for link in plain.get("links", ()))

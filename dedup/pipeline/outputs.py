@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dedup.errors import UsageError
 from dedup.files import ANNOTATIONS, AtomicFile, Chunk, Fields, RejectsWriter, RowsWriter, Source, open_writer
-from dedup.pipeline.decisions import BatchDecisions, Row
+from dedup.pipeline.decisions import BatchDecisions
 from dedup.statistics import Statistics
 
 
@@ -93,15 +93,15 @@ class Staged:
     def write(self, chunk: Chunk, batch: pa.RecordBatch, decided: BatchDecisions) -> None:
         """Write one chunk's records to the outputs that want them."""
         if rejects := self._writers.get("rejects"):
-            reasons = {row: decided.rows[row]["reason"] for row in np.flatnonzero(decided.rejected).tolist()}
+            bad = np.flatnonzero(decided.rejected).tolist()
+            reasons = {row: msgspec.json.decode(decided.rows[row])["reason"] for row in bad}
             rejects.write(chunk, batch, reasons)
         if dropped := self._writers.get("dropped"):
             dropped.write(chunk, batch, ~(decided.keep | decided.rejected))
         if takers := [taker for taker in (self._writers.get("decisions"), self._noted) if taker is not None]:
-            lines = batch.column("line").to_pylist()
-            for row, line in zip(decided.rows, lines, strict=True):
-                for taker in takers:
-                    taker.write_row(row | {"file": chunk.file, "line": line})
+            placed = _with_places(decided.rows, chunk.file, batch.column("line").to_pylist())
+            for taker in takers:
+                taker.write_lines(placed)
         if records := self._writers.get("records"):
             wanted = ~decided.rejected if self._outputs.annotate else decided.keep
             notes = [_annotation(row) for row in decided.rows] if self._outputs.annotate else None
@@ -158,10 +158,16 @@ def new_texts(batch: pa.RecordBatch, wanted: NDArray[np.bool_]) -> dict[int, str
     return dict(zip(changed.tolist(), column.take(pa.array(changed)).to_pylist(), strict=True))
 
 
-def _annotation(row: Row) -> dict[str, Any]:
+def _with_places(rows: Sequence[bytes], file: str, lines: Sequence[int]) -> list[bytes]:
+    """Return the rows with the file and line that each record came from as their last members."""
+    name = msgspec.json.encode(file)
+    return [
+        b'%b,"file":%b,"line":%d}' % (row[:-1], name, line) for row, line in zip(rows, lines, strict=True)
+    ]
+
+
+def _annotation(row: bytes) -> dict[str, Any]:
     """Return the fields that `--annotate` adds; the score is the containment of the very pair."""
-    decoded = {
-        name: msgspec.json.decode(row[name]) if isinstance(row.get(name), msgspec.Raw) else row.get(name)
-        for name in ("status", "cluster", "story", "kept_id", "relation", "containment")
-    }
-    return dict(zip(ANNOTATIONS, decoded.values(), strict=True))
+    decided = msgspec.json.decode(row)
+    names = ("status", "cluster", "story", "kept_id", "relation", "containment")
+    return dict(zip(ANNOTATIONS, map(decided.get, names), strict=True))

@@ -176,11 +176,12 @@ def _composed(document: dict[str, Any], own_id: msgspec.Raw, status: Any, about:
 def _finished(
     document: dict[str, Any], row: Row, *, kept_place: int | None = None, cluster_size: int | None = None
 ) -> tuple[Any, ...]:
+    encoded = _ENCODE(row)
     return (
         document["place"], row["status"], row.get("relation"), kept_place, cluster_size, document["source"],
         document["flags"] if row["status"] != "rejected" else 0,
         document["removed"] if row["status"] != "rejected" else None,
-        row_digest(row), _ENCODE(row),
+        row_digest(encoded), encoded,
     )  # fmt: skip
 
 
