@@ -120,3 +120,14 @@ def test_the_shipped_table_is_what_the_script_makes() -> None:
         return
     for name, values in made.items():
         np.testing.assert_array_equal(shipped[name], values, err_msg=name)
+
+
+def test_tokens_end_anywhere_in_a_word_of_eight_bytes():
+    for n in range(1, 26):
+        text = f"{'x' * n} US a bcd NA to {'y' * n} I am {'z' * 9} é {'x' * n}"
+        key, classes = make_key(text)
+        tokens = text.split()
+        assert key == text.lower().replace("é", "e")
+        assert [bool(c & TOKEN_CAPITAL) for c in classes] == [token[0].isupper() for token in tokens]
+        assert [bool(c & TOKEN_UPPER) for c in classes] == [token in ("US", "NA") for token in tokens]
+        assert [bool(c & TOKEN_LINE_START) for c in classes] == [True] + [False] * (len(tokens) - 1)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from dedup.kernels.cache import kernel
+from dedup.kernels.words import leading_zeros, load_word
 
 _UNSPACED = np.uint8(16)
-_U1, _U8, _U29, _U32 = np.uint64(1), np.uint64(8), np.uint64(29), np.uint64(32)
+_U1, _U29, _U32 = np.uint64(1), np.uint64(29), np.uint64(32)
+_SPACES, _LOW_BITS = np.uint64(0x2020202020202020), np.uint64(0x7F7F7F7F7F7F7F7F)
+_HIGHEST = np.uint64(1 << 63)
 _SEED = np.uint64(0x9E3779B97F4A7C15)
 _PRIME = np.uint64(0xD6E8FEB86659FD93)
 _NO_LINE = np.uint64(0)
@@ -24,23 +27,32 @@ def hash_tokens(key, start, end, hashes):
     at = start
     while at < end:
         state = _SEED
-        word = np.uint64(0)
-        filled = 0
-        while at < end and key[at] != 32:
-            word = (word << _U8) | np.uint64(key[at])
-            filled += 1
-            at += 1
-            if filled == 8:
-                state = (state ^ word) * _PRIME
-                state ^= state >> _U32
+        while True:
+            left = end - at
+            if at + 8 <= key.shape[0]:
+                word = load_word(key, at)
+            else:
                 word = np.uint64(0)
-                filled = 0
+                for k in range(left):
+                    word |= np.uint64(key[at + k]) << np.uint64(56 - 8 * k)
+            # The highest bit of each byte that is a space, and of the one behind the key.
+            other = word ^ _SPACES
+            marks = ~(((other & _LOW_BITS) + _LOW_BITS) | other | _LOW_BITS)
+            if left < 8:
+                marks |= _HIGHEST >> np.uint64(8 * left)
+            if marks != 0:
+                break
+            state = (state ^ word) * _PRIME
+            state ^= state >> _U32
+            at += 8
+        size = leading_zeros(marks) >> np.uint64(3)
+        word = (word >> _U1) >> (np.uint64(63) - (size << np.uint64(3)))
         # A leading one marks the length, so that "\0a" and "a" differ.
-        state = (state ^ (word | (_U1 << np.uint64(8 * filled)))) * _PRIME
+        state = (state ^ (word | (_U1 << (size << np.uint64(3))))) * _PRIME
         state ^= state >> _U29
         hashes[n_tokens] = state
         n_tokens += 1
-        at += 1
+        at += np.int64(size) + 1
     return n_tokens
 
 
@@ -52,6 +64,18 @@ def hash_shingles(tokens, classes, first_class, n_tokens, size, unspaced_size, s
     `unspaced_size` characters long, any other `size` tokens. A text shorter
     than one shingle becomes one shingle of the whole text; no token, none.
     """
+    any_unspaced = np.uint8(0)
+    for at in range(n_tokens):
+        any_unspaced |= classes[first_class + at] & _UNSPACED
+    if any_unspaced == 0 and n_tokens >= size:
+        # All of one length: token by token for all shingles at once, which compiles to vectors.
+        n_shingles = n_tokens - size + 1
+        shingles[:n_shingles] = np.uint64(size)
+        for k in range(size):
+            for at in range(n_shingles):
+                value = (shingles[at] ^ tokens[at + k]) * _PRIME
+                shingles[at] = value ^ (value >> _U32)
+        return n_shingles
     n_shingles = 0
     for at in range(n_tokens):
         length = size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dedup.kernels.cache import kernel
+from dedup.kernels.words import count_ones, leading_zeros, load_word, store_word, trailing_zeros
 
 # What a code point does to the token under construction; low four bits of the table's `kind`.
 (
@@ -13,6 +14,12 @@ from dedup.kernels.cache import kernel
 ) = range(13)  # fmt: skip
 # Script bits, in the high four.
 LATIN, CYRILLIC, GREEK = 16, 32, 64
+
+_U1, _U3, _U7, _U8, _U56 = np.uint64(1), np.uint64(3), np.uint64(7), np.uint64(8), np.uint64(56)
+_ALL, _HIGH_BITS = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(0x8080808080808080)
+_SPACES = np.uint64(0x2020202020202020)
+# What carries a byte from "a" on, or past "z", into its highest bit.
+_FROM_A, _PAST_Z = np.uint64(0x1F1F1F1F1F1F1F1F), np.uint64(0x0505050505050505)
 
 _NUMBER, _CAP, _SENTENCE, _LINE, _CHARACTER, _UPPER = 1, 2, 4, 8, 16, 32
 _VOICED = 0xFF9E  # half-width voicing mark; the half-voiced one follows it
@@ -261,6 +268,45 @@ def write_keys(
                         n_latin += 1
                         # By far the most common: small ASCII letters and single spaces, no machinery.
                         ahead = at + step
+                        plain = n_other == 0 and digits == 0
+                        while (
+                            plain
+                            and ahead + 8 <= end
+                            and out + 64 <= key.shape[0]
+                            and n_out + 8 <= classes.shape[0]
+                        ):
+                            # Eight bytes at a time, as many as are such, with no branch at a token's end.
+                            word = load_word(data, ahead)
+                            low = word & ~_HIGH_BITS
+                            small = (low + _FROM_A) & ~(low + _PAST_Z) & ~word & _HIGH_BITS
+                            other = word ^ _SPACES
+                            spaces = ~(((other & ~_HIGH_BITS) + ~_HIGH_BITS) | other | ~_HIGH_BITS)
+                            spaces &= small << _U8
+                            bits_done = leading_zeros(~(small | spaces) & _HIGH_BITS) & ~_U7
+                            # Shifted in two steps, since one by all 64 bits is none.
+                            spaces &= ~(_ALL >> (bits_done >> _U1) >> (bits_done >> _U1))
+                            done = np.int64(bits_done >> _U3)
+                            store_word(key, out, word)
+                            if spaces != 0:
+                                if capitals >= 2 and capitals == letters + np.int64(
+                                    leading_zeros(spaces) >> _U3
+                                ):
+                                    token_class |= _UPPER
+                                store_word(classes, n_out, np.uint64(token_class) << _U56)
+                                n_out += np.int64(count_ones(spaces))
+                                letters = np.int64(trailing_zeros(spaces) >> _U3) - (8 - done)
+                                n_latin = letters
+                                token = out + done - letters
+                                token_class = 0
+                                capitals = 0
+                                cased = False
+                            else:
+                                letters += done
+                                n_latin += done
+                            out += done
+                            ahead += done
+                            # A space may be the eighth.
+                            plain = done >= 7
                         while True:
                             begun = ahead
                             while ahead < end and data[ahead] >= 97 and data[ahead] <= 122:
