@@ -148,10 +148,9 @@ def _pairs_of_band(
     kernels.band_entries(
         documents.signatures, band * config.rows, config.rows, SPLIT_ROWS, documents.ranks, entries, second
     )
-    entries.sort()
+    entries = _sorted(entries)
     split = np.empty(n_docs, np.uint64)
-    split = split[: kernels.large_buckets(entries, config.bucket_limit, second, split)]
-    split.sort()
+    split = _sorted(split[: kernels.large_buckets(entries, config.bucket_limit, second, split)])
     least = max(1, round(LEAST_AGREEMENT * num_perm))
     kept, met = [], 0
     for part in (entries, split):
@@ -177,19 +176,20 @@ def _pairs_of_fingerprints(
     documents: Sketched, config: CandidateConfig
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """Return the pairs that share fingerprints, and how many each shares in the buckets paired up."""
-    n_parts = max(1, len(documents.fingerprints) // (PAIRS_AT_ONCE * 4))
+    # Twice as much while it is sorted.
+    n_parts = max(1, len(documents.fingerprints) // (PAIRS_AT_ONCE * 2))
     found, counts = [], []
     for part in range(n_parts):
         entries = np.empty(len(documents.fingerprints), np.uint64)
         written = kernels.fingerprint_entries(
             documents.fingerprints, documents.offsets, documents.ranks, part, n_parts, entries
         )
-        entries = entries[:written]
-        entries.sort()
-        pairs = list(_bucket_pairs(entries, config.bucket_limit))
-        unique, n = np.unique(np.concatenate(pairs) if pairs else np.empty(0, np.uint64), return_counts=True)
-        found.append(unique)
-        counts.append(n)
+        pairs = _sorted(_joined(list(_bucket_pairs(_sorted(entries[:written]), config.bucket_limit))))
+        first = np.flatnonzero(_changes(pairs))
+        found.append(pairs[first])
+        counts.append(np.diff(first, append=len(pairs)))
+    if n_parts == 1:
+        return found[0], counts[0]
     merged, inverse = np.unique(np.concatenate(found), return_inverse=True)
     total = np.bincount(inverse, np.concatenate(counts), minlength=len(merged)).astype(np.int64)
     return merged, total
@@ -228,7 +228,25 @@ def _high(pairs: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 
 def _unique(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
-    return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.uint64)
+    values = _sorted(_joined(parts))
+    return values[_changes(values)]
+
+
+def _joined(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    return np.concatenate([np.empty(0, np.uint64), *parts])
+
+
+def _sorted(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the values in order; their array is used up."""
+    in_order: NDArray[np.uint64] = kernels.sort_words(values, np.empty_like(values))
+    return in_order
+
+
+def _changes(values: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Mark the values that differ from those before them."""
+    changes = np.ones(len(values), np.bool_)
+    changes[1:] = values[1:] != values[:-1]
+    return changes
 
 
 def score_pairs(

@@ -8,7 +8,7 @@ from dedup.kernels.cache import kernel
 
 _PRIME = np.uint64(0xD6E8FEB86659FD93)
 _U29, _U32 = np.uint64(29), np.uint64(32)
-_LOW = np.uint64(0xFFFFFFFF)
+_LOW, _BYTE = np.uint64(0xFFFFFFFF), np.uint64(0xFF)
 
 
 @kernel
@@ -28,6 +28,35 @@ def band_entries(signatures, first, rows, wide_rows, ranks, entries, second):
             value = (value ^ np.uint64(signatures[document, (first + k) % num_perm])) * _PRIME
             value ^= value >> _U29
         second[ranks[document]] = np.uint32(value >> _U32)
+
+
+@kernel
+def sort_words(words, spare):
+    """Return `words` (uint64) in order, in its own memory or in that of `spare`, which is as long.
+
+    Byte by byte, the lowest first: a few passes without a branch, where NumPy's sort guesses at each step.
+    A byte that is the same in all, as the high ones of ranks are, costs no pass.
+    """
+    n_words = words.shape[0]
+    counts = np.zeros((8, 256), np.int64)
+    for i in range(n_words):
+        for byte in range(8):
+            counts[byte, (words[i] >> np.uint64(8 * byte)) & _BYTE] += 1
+    for byte in range(8):
+        shift = np.uint64(8 * byte)
+        if n_words == 0 or counts[byte, (words[0] >> shift) & _BYTE] == n_words:
+            continue
+        at = 0
+        for value in range(256):
+            begin = at
+            at += counts[byte, value]
+            counts[byte, value] = begin
+        for i in range(n_words):
+            value = (words[i] >> shift) & _BYTE
+            spare[counts[byte, value]] = words[i]
+            counts[byte, value] += 1
+        words, spare = spare, words
+    return words
 
 
 @kernel
