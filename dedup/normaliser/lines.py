@@ -124,6 +124,8 @@ def same_words(line: str, other: str) -> bool:
     >>> same_words("MINISTERS SIGN TREATY", "“Ministers sign treaty”")
     True
     """
+    if line == other:
+        return True
     one, two = _FIRST_LETTERS.match(line), _FIRST_LETTERS.match(other)
     if one and two:
         size = min(len(one[1]), len(two[1]))

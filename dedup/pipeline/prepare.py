@@ -105,14 +105,16 @@ def _digests(records: pa.RecordBatch) -> tuple[pa.Array, pa.Array]:
     fields = [records.column(name) for name in ("id", "title", "source", "url", "bad")]
     dates = records.column("date").to_numpy(zero_copy_only=False)
     hashed = np.stack([_hashes(column) for column in fields] + [dates.astype("f8").view("u8")], axis=1)
-    raw = np.ascontiguousarray(hashed)
-    texts = digest.buffers()[1].to_pybytes()
-    size = _DIGEST_BYTES
-    identity = [
-        hashlib.blake2b(texts[row * size : (row + 1) * size] + raw[row].tobytes(), digest_size=size).digest()
-        for row in range(len(digest))
-    ]
-    return digest, pa.array(identity, pa.binary(size))
+    texts = np.frombuffer(digest.buffers()[1], "u8").reshape(-1, 2)
+    rows = np.hstack([texts, hashed])
+    blake2b, view, width = hashlib.blake2b, memoryview(rows).cast("B"), rows.itemsize * rows.shape[1]
+    identity = b"".join(
+        [
+            blake2b(view[at : at + width], digest_size=_DIGEST_BYTES).digest()
+            for at in range(0, len(view), width)
+        ]
+    )
+    return digest, _fixed_size(identity, len(rows))
 
 
 def _digest_each(column: pa.Array) -> pa.Array:
@@ -123,9 +125,11 @@ def _digest_each(column: pa.Array) -> pa.Array:
     joined = b"".join(
         [sha256(view[start:end]).digest()[:_DIGEST_BYTES] for start, end in itertools.pairwise(ends)]
     )
-    return pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(_DIGEST_BYTES), len(column), [None, pa.py_buffer(joined)]
-    )
+    return _fixed_size(joined, len(column))
+
+
+def _fixed_size(digests: bytes, n: int) -> pa.FixedSizeBinaryArray:
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(_DIGEST_BYTES), n, [None, pa.py_buffer(digests)])
 
 
 def _hashes(column: pa.Array) -> NDArray[np.uint64]:
