@@ -128,6 +128,14 @@ def may_open_with_dateline(data, at, end, classes, folds, trie, places):
 
 
 @kernel
+def may_be_signs(data, at, end, classes):
+    """Tell whether a string may have no letter and no digit, as far as it is ASCII."""
+    while at < end and data[at] < 0x80 and classes[data[at]] & SIGN:
+        at += 1
+    return at == end or data[at] >= 0x80
+
+
+@kernel
 def may_be_equal(data, at, end, other, place, stop, classes, folds):
     """Tell whether two strings may have the same letters and digits, as far as they are ASCII."""
     while at < end and place < stop:
@@ -142,7 +150,7 @@ def may_be_equal(data, at, end, other, place, stop, classes, folds):
         else:
             at += 1
             place += 1
-    return True
+    return may_be_signs(data, at, end, classes) and may_be_signs(other, place, stop, classes)
 
 
 @kernel
