@@ -100,6 +100,22 @@ def hash_shingles(tokens, classes, first_class, n_tokens, size, unspaced_size, s
 
 
 @kernel
+def shrink_to_windows(values, n_values, window):
+    """Put the least value of each window in the place of its first; return the number of windows.
+
+    Values fewer than a window are one. Spans double until two of them cover a window: no branch, and vectors.
+    """
+    window = min(window, n_values)
+    span = 1
+    while span < window:
+        step = min(span, window - span)
+        for k in range(n_values - span - step + 1):
+            values[k] = min(values[k], values[k + step])
+        span += step
+    return n_values - window + 1 if n_values > 0 else 0
+
+
+@kernel
 def sketch_batch(
     key,
     key_offsets,
@@ -181,22 +197,13 @@ def sketch_batch(
         n_shingles = hash_shingles(
             tokens, classes, first_class, n_tokens, fingerprint_size, fingerprint_unspaced, shingles
         )
-        begin = n_out
-        least = -1
-        for s in range(n_shingles):
-            if least < 0 or least <= s - window:
-                # The least one left the window: look for the rightmost least again.
-                least = max(0, s - window + 1)
-                for k in range(least + 1, s + 1):
-                    if shingles[k] <= shingles[least]:
-                        least = k
-            elif shingles[s] <= shingles[least]:
-                least = s
-            if s >= window - 1 or s == n_shingles - 1:
-                value = shingles[least]
-                if n_out == begin or fingerprints[n_out - 1] != value:
-                    fingerprints[n_out] = value
-                    n_out += 1
+        n_windows = shrink_to_windows(shingles, n_shingles, window)
+        if n_windows > 0:
+            fingerprints[n_out] = shingles[0]
+            for s in range(1, n_windows):
+                n_out += shingles[s] != shingles[s - 1]
+                fingerprints[n_out] = shingles[s]
+            n_out += 1
         fingerprint_offsets[document + 1] = n_out
 
 

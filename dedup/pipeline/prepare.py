@@ -107,11 +107,11 @@ def _digests(records: pa.RecordBatch) -> tuple[pa.Array, pa.Array]:
     hashed = np.stack([_hashes(column) for column in fields] + [dates.astype("f8").view("u8")], axis=1)
     texts = np.frombuffer(digest.buffers()[1], "u8").reshape(-1, 2)
     rows = np.hstack([texts, hashed])
-    blake2b, view, width = hashlib.blake2b, memoryview(rows).cast("B"), rows.itemsize * rows.shape[1]
+    blake2b, raw, width = hashlib.blake2b, rows.tobytes(), rows.itemsize * rows.shape[1]
     identity = b"".join(
         [
-            blake2b(view[at : at + width], digest_size=_DIGEST_BYTES).digest()
-            for at in range(0, len(view), width)
+            blake2b(raw[at : at + width], digest_size=_DIGEST_BYTES).digest()
+            for at in range(0, len(raw), width)
         ]
     )
     return digest, _fixed_size(identity, len(rows))
