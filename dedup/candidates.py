@@ -176,8 +176,7 @@ def _pairs_of_fingerprints(
     documents: Sketched, config: CandidateConfig
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """Return the pairs that share fingerprints, and how many each shares in the buckets paired up."""
-    # Twice as much while it is sorted.
-    n_parts = max(1, len(documents.fingerprints) // (PAIRS_AT_ONCE * 2))
+    n_parts = max(1, len(documents.fingerprints) // (PAIRS_AT_ONCE * 4))
     found, counts = [], []
     for part in range(n_parts):
         entries = np.empty(len(documents.fingerprints), np.uint64)
