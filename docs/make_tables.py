@@ -27,6 +27,7 @@ _FLAGS = {
     "long": "aligned in windows",
     "suspect_characters": "NUL, lone surrogates or other characters that had to be replaced",
     "corrected": "says of itself that it is a corrected version; preferred",
+    "unpunctuated": "60 tokens or more without a stop or a comma: the marks were lost; not preferred",
 }
 _RULES = {
     "headline": "the headline repeated above the body: equal, with a site's name, in capitals, cut with …",
