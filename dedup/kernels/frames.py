@@ -8,6 +8,7 @@ from dedup.kernels.cache import kernel
 from dedup.kernels.facts import (
     ADDRESS,
     CLASS_CAPITAL,
+    CLASS_CHARACTER,
     CLASS_LINE,
     CLASS_NUMBER,
     CLASS_SENTENCE,
@@ -35,6 +36,8 @@ _FRAME_NUMBERS = 0.5
 _CASELESS_FRAME_TOKENS = 12
 # Lists of links: lines of up to so many tokens, each begun with a capital, that end no sentence.
 _LINK_TOKENS = 16
+# Five characters of a script without spaces are two words.
+_WORD_LENGTH, _CHARACTER_LENGTH = 5, 2
 _LINK_LINES = 3
 _LINK_CAPITALS = 0.75
 _LINK_NUMBERS = 0.2
@@ -80,9 +83,10 @@ def _sentence_start(classes, place, step):  # type: ignore[no-untyped-def]
 def is_link_list(classes, start, end, cased):  # type: ignore[no-untyped-def]
     """Tell whether an edge is a list of short lines without sentences: related links, menus, tags.
 
-    Wrapped prose is none: most of its lines begin with a small letter.
+    Wrapped prose is none: most of its lines begin with a small letter. Where letters have no case, or words
+    no spaces between them, the lines' ends alone must tell.
     """
-    if not cased or end - start > classes.shape[0] // 2 or not classes[start] & CLASS_LINE:
+    if end - start > classes.shape[0] // 2 or not classes[start] & CLASS_LINE:
         return False
     n_lines = 0
     n_capitals = 0
@@ -94,10 +98,10 @@ def is_link_list(classes, start, end, cased):  # type: ignore[no-untyped-def]
         if kind & CLASS_LINE:
             n_lines += 1
             length = 0
-            if kind & (CLASS_CAPITAL | CLASS_NUMBER):
+            if not cased or kind & (CLASS_CAPITAL | CLASS_NUMBER | CLASS_CHARACTER):
                 n_capitals += 1
-        length += 1
-        if length > _LINK_TOKENS:
+        length += _CHARACTER_LENGTH if kind & CLASS_CHARACTER else _WORD_LENGTH
+        if length > _LINK_TOKENS * _WORD_LENGTH:
             return False
         if kind & CLASS_SENTENCE:
             n_sentences += 1
@@ -118,7 +122,8 @@ def is_frame(classes, start, end, cased):  # type: ignore[no-untyped-def]
     if n <= 0:
         return False
     if not cased:
-        return n <= min(_CASELESS_FRAME_TOKENS, classes.shape[0] // _FRAME_PART)
+        short = n <= min(_CASELESS_FRAME_TOKENS, classes.shape[0] // _FRAME_PART)
+        return short or is_link_list(classes, start, end, cased)
     small = _small_letters(classes, start, end)
     numbers = 0
     for t in range(start, end):
