@@ -19,9 +19,9 @@ _NUMERALS = frozenset("〇零一二三四五六七八九十百千万亿億两兩
 # Own characters of the text to be dropped: a copy desk's touch, and no fact among them.
 _OWN_SHARE = 0.08
 # Places where one wording stands for another: one, and one more for so many characters. One character for
-# another is a slip of the keys more often than a name.
+# another is a slip of the keys more often than a name, and counts a quarter.
 _TOKENS_PER_EXCHANGE = 150
-_TOKENS_PER_SLIP = 40
+_SLIP = 0.25
 
 
 def is_unspaced(view: View) -> bool:
@@ -48,22 +48,19 @@ def objection(a: View, b: View, survey: Survey, dropped: Literal[0, 1] | None) -
     share = min(shares) if dropped is None else shares[dropped]
     if share > _OWN_SHARE:
         return f"{share:.0%} of its characters are its own"
-    exchanges = slips = 0
+    exchanges, weight = 0, 0.0
     for i1, i2, j1, j2 in survey.gaps.tolist():
         left = [t for t in range(i1, i2) if owned[0][t]]
         right = [t for t in range(j1, j2) if owned[1][t]]
         if not left or not right:
             continue
-        if len(left) == len(right) == 1:
-            slips += 1
-        else:
-            exchanges += 1
+        exchanges += 1
+        weight += _SLIP if len(left) == len(right) == 1 else 1
         numbers, others = _numerals(a, left), _numerals(b, right)
         if numbers and others and numbers != others:
             return f"number {numbers} against {others}"
-    n = min(a.n_tokens, b.n_tokens)
-    if exchanges > 1 + n // _TOKENS_PER_EXCHANGE or slips > 1 + n // _TOKENS_PER_SLIP:
-        return f"{exchanges + slips} wordings exchanged, any of which may be a name"
+    if weight > 1 + min(a.n_tokens, b.n_tokens) // _TOKENS_PER_EXCHANGE:
+        return f"{exchanges} wordings exchanged, any of which may be a name"
     return ""
 
 
