@@ -32,7 +32,10 @@ _WORKER = Path(__file__).with_name("peer_workers.py")
 def command_of(name: str, interpreter: str, source: Path, target: Path) -> list[str]:
     """Return the command line of one program."""
     if name == OURS:
-        return [*dedup_command(interpreter), "run", str(source), "-o", str(target)]
+        notes = [
+            part for name in ("decisions", "manifest") for part in (f"--{name}", f"{target}.{name}.jsonl")
+        ]
+        return [*dedup_command(interpreter), "run", str(source), "-o", str(target), *notes]
     return [interpreter, str(_WORKER), name, str(source), str(target)]
 
 
