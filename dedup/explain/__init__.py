@@ -164,7 +164,9 @@ def explain(
         reason=scored.reason if aligned else "too few shingles in common: the texts are not aligned",
         fuller=None if scored.fuller is None or not aligned else names[scored.fuller],
         ratio=scored.ratio,
-        checks=check_rules(views, statistics, config) if aligned else [],
+        checks=check_rules(views, (texts[0].flags, texts[1].flags), overlap, statistics, config)
+        if aligned
+        else [],
         replaced=_replaced(diff),
         diff=diff,
         kept=[str(decision.id) for decision in decisions if decision.status == "kept"],

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
+
+import numpy as np
 
 from dedup.config import Config
+from dedup.pipeline.verdicts import SAME_EVENT_US
 from dedup.statistics import Statistics
-from dedup.verify import View, rules
-from dedup.verify.align import survey
-from dedup.verify.evidence import Evidence, collect
-from dedup.verify.unspaced import is_unspaced
+from dedup.verify import Overlap, View, rules, unspaced
+from dedup.verify.align import Survey, survey
+from dedup.verify.digest import is_digest
+from dedup.verify.evidence import collect
+from dedup.verify.rules import Case
 
 T = TypeVar("T")
 # The verifier stops looking once nothing can help a pair any more; here all of it is wanted.
 _NEVER = 1e8
 _NEVER_HOPELESS = (1 << 30, float("inf"), float("inf"))
+_HOUR_US = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,113 +38,165 @@ class Check:
     objects: tuple[bool, bool]
 
 
-def check_rules(views: tuple[View, View], statistics: Statistics, config: Config) -> list[Check]:
+class _Row(NamedTuple):
+    """How one of the verifier's rules is told: its name, what it allows, and what a text has."""
+
+    name: str
+    limit: Callable[[Case], str]
+    found: Callable[[Case], str]
+
+
+def _days(case: Case) -> str:
+    days = rules.days_between(*case.views)
+    return "no dates" if days is None else f"{days:.0f} days apart"
+
+
+def _facts_allowed(case: Case) -> str:
+    rare = case.limits.tokens_per_number < _NEVER
+    numbers = f"one number in {case.limits.tokens_per_number:.0f} tokens" if rare else "no number"
+    return f"{numbers}, one name in {case.limits.tokens_per_name:.0f} tokens"
+
+
+def _numbers(case: Case) -> str:
+    # The evidence has them in the order of the texts.
+    return ", ".join(pair[case.side] for pair in case.evidence.numbers[:5]) or "none"
+
+
+# One for each of the verifier's rules, by its name there.
+ROWS: dict[str, _Row] = {
+    "passage": _Row(
+        "longest passage of its own",
+        lambda case: f"at most {case.limits.passage} tokens",
+        lambda case: f"{case.own.longest} tokens",
+    ),
+    "clause": _Row(
+        "clause that the other leaves out",
+        lambda case: f"at most {case.limits.clause} new words",
+        lambda case: f"{case.own.clause} words",
+    ),
+    "reworded": _Row(
+        "share of its own",
+        lambda case: f"at most {case.limits.reworded:.0%}",
+        lambda case: f"{case.own.own} of {case.n} tokens",
+    ),
+    "scattered": _Row(
+        "shingles the other has",
+        lambda _: f"{rules.SCATTERED_CONTAINMENT:.0%} if {rules.SCATTERED_IN} times as long",
+        lambda case: f"{case.containment:.0%}, {case.views[1 - case.side].n_tokens / case.n:.1f} times",
+    ),
+    "numbers exchanged": _Row("numbers exchanged", lambda _: "none", _numbers),
+    "days exchanged": _Row(
+        "day or month exchanged", lambda _: "none", lambda case: str(case.evidence.days or "none")
+    ),
+    "replaced": _Row(
+        "replaced each time", lambda _: "nothing", lambda case: case.evidence.replaced or "nothing"
+    ),
+    "own facts": _Row(
+        "numbers and names the other lacks",
+        _facts_allowed,
+        lambda case: f"{case.own.numbers} numbers, {case.own.names} names",
+    ),
+    "stage": _Row("another stage", lambda _: "none", lambda case: case.evidence.stage or "none"),
+    "short": _Row(
+        "short text",
+        lambda _: f"under {rules.SHORT_TOKENS} tokens: nearly equal",
+        lambda case: f"{case.n} tokens",
+    ),
+    "titles": _Row(
+        "titles of two subjects",
+        lambda _: f"only from {rules.TITLED_TOKENS} tokens on",
+        lambda case: f"{case.n} tokens",
+    ),
+    "correction": _Row(
+        "announces a correction", lambda _: "no", lambda case: "yes" if case.own.correction else "no"
+    ),
+    "time": _Row("returns in other words", lambda _: f"within {rules.NOTICE_DAYS} days, or as it was", _days),
+    "series": _Row("one of a series", lambda _: "no", lambda _: "no"),
+}
+# Here the objection itself says more than a value.
+_TOLD_BY_OBJECTION = {"short", "titles", "time", "series"}
+
+
+def check_rules(
+    views: tuple[View, View],
+    flags: tuple[Sequence[str], Sequence[str]],
+    overlap: Overlap,
+    statistics: Statistics,
+    config: Config,
+) -> list[Check]:
     """Hold two texts against every rule, also where one objection would do.
 
     A text may be dropped for the other when no rule objects.
     """
     a, b = views
-    evidence = _evidence(a, b, statistics, config)
-    limits = rules.limits_of(config.verify.profile)
-    n = a.n_tokens, b.n_tokens
-    sides = evidence.sides
-    # Where every noun has a capital, one capital in four or so is a name's.
-    weight = rules.NOUN_WEIGHT if "nouns" in (a.capitals, b.capitals) else 1.0
-    days = rules.days_between(a, b)
-    own = [(side.own, size) for side, size in zip(sides, n, strict=True)]
-    far = f"{days:.0f} days apart" if days is not None else "no dates"
-    returned = _pair(rules.other_time(views, evidence, side, days) for side in (0, 1))
-    series = rules.one_of_a_series(views, evidence, days)
-    checks = [
-        Check(
-            "longest passage of its own",
-            f"at most {limits.passage} tokens",
-            _pair(f"{side.longest} tokens" for side in sides),
-            _pair(side.longest > limits.passage for side in sides),
-        ),
-        Check(
-            "clause that the other leaves out",
-            f"at most {limits.clause} new words",
-            _pair(f"{side.clause} words" for side in sides),
-            _pair(
-                side.clause > limits.clause and not is_unspaced(view)
-                for side, view in zip(sides, views, strict=True)
-            ),
-        ),
-        Check(
-            "share of its own",
-            f"at most {limits.reworded:.0%}",
-            _pair(f"{mine} of {size} tokens" for mine, size in own),
-            _pair(mine > limits.reworded * size for mine, size in own),
-        ),
-        _exchanged(evidence.numbers),
-        Check("day or month exchanged", "none", (str(evidence.days),) * 2, (evidence.days > 0,) * 2),
-        _own_facts(evidence, limits, n, weight),
-        Check("another stage", "none", (evidence.stage or "none",) * 2, (bool(evidence.stage),) * 2),
-        Check(
-            "announces a correction",
-            "no",
-            _pair("yes" if side.correction else "no" for side in sides),
-            _pair(side.correction for side in sides),
-        ),
-        Check(
-            "short text",
-            f"under {rules.SHORT_TOKENS} tokens: nearly equal",
-            _pair(f"{size} tokens" for size in n),
-            _pair(
-                size < rules.SHORT_TOKENS and (side.own > rules.SHORT_REWORDED * size or side.added_names > 0)
-                for side, size in zip(sides, n, strict=True)
-            ),
-        ),
-        Check(
-            "returns in other words",
-            f"within {rules.NOTICE_DAYS} days, or as it was",
-            _pair(objection or far for objection in returned),
-            _pair(bool(objection) for objection in returned),
-        ),
-        Check("one of a series", "no", (series or "no",) * 2, (bool(series),) * 2),
-    ]
-    if config.verify.max_days is not None and days is not None:
-        too_far = days > config.verify.max_days
-        checks.append(
-            Check("days apart", f"at most {config.verify.max_days}", (far, far), (too_far, too_far))
-        )
-    return checks
-
-
-def _evidence(a: View, b: View, statistics: Statistics, config: Config) -> Evidence:
-    """Collect the evidence in the order of texts that the verifier takes, and return it for a and b."""
+    # The verifier's order: the evidence, and with it each value, depends on it.
     swapped = (b.n_tokens, b.key) < (a.n_tokens, a.key)
+    checks = _verifier((b, a) if swapped else views, overlap, statistics, config)
     if swapped:
-        a, b = b, a
+        checks = [Check(c.rule, c.limit, c.found[::-1], c.objects[::-1]) for c in checks]
+    return [*checks, *_beyond(views, flags, config)]
+
+
+def _verifier(
+    views: tuple[View, View], overlap: Overlap, statistics: Statistics, config: Config
+) -> list[Check]:
+    ocr = config.verify.profile == "ocr"
     house = statistics.house
-    shown = survey(a, b, (a.house_marks(house), b.house_marks(house)))
-    evidence = collect(a, b, shown, _NEVER_HOPELESS, ocr=config.verify.profile == "ocr")
-    if swapped:
-        evidence.sides = evidence.sides[1], evidence.sides[0]
-        evidence.numbers = [(second, first) for first, second in evidence.numbers]
-    return evidence
+    if min(view.n_tokens for view in views) < rules.TITLED_TOKENS:
+        house = np.empty(0, np.uint64)
+    shown = survey(*views, (views[0].house_marks(house), views[1].house_marks(house)))
+    evidence = collect(*views, shown, _NEVER_HOPELESS, ocr=ocr)
+    limits = rules.limits_of(config.verify.profile)
+    containment = 1.0 if ocr else overlap.containment
+    cases = [Case(views, evidence, side, limits, containment) for side in (0, 1)]
+    checks = []
+    for name, rule in rules.RULES.items():
+        row = ROWS[name]
+        said = [rule(case) for case in cases]
+        values = [
+            objection if objection and name in _TOLD_BY_OBJECTION else row.found(case)
+            for objection, case in zip(said, cases, strict=True)
+        ]
+        checks.append(Check(row.name, row.limit(cases[0]), _pair(values), _pair(map(bool, said))))
+    free = not any(any(check.objects) for check in checks)
+    return [*checks, *_last_looks(views, shown, ocr=ocr, free=free)]
 
 
-def _own_facts(evidence: Evidence, limits: rules.Limits, n: tuple[int, int], weight: float) -> Check:
-    exchanged = len(evidence.names)
-    objects = []
-    for side, size in zip(evidence.sides, n, strict=True):
-        names = weight * (exchanged + (side.names - exchanged) / 2)
-        objects.append(side.numbers * limits.tokens_per_number + names * limits.tokens_per_name > size)
-    rare = limits.tokens_per_number < _NEVER
-    numbers = f"one number in {limits.tokens_per_number:.0f} tokens" if rare else "no number"
-    return Check(
-        "numbers and names the other lacks",
-        f"{numbers}, one name in {limits.tokens_per_name:.0f} tokens",
-        _pair(f"{side.numbers} numbers, {side.names} names" for side in evidence.sides),
-        (objects[0], objects[1]),
+def _last_looks(views: tuple[View, View], shown: Survey, *, ocr: bool, free: bool) -> Iterator[Check]:
+    """Yield what the verifier asks only once the rules let a text go."""
+    if not ocr and all(map(unspaced.is_unspaced, views)):
+        said = [unspaced.objection(*views, shown, None if free else side) for side in (0, 1)]
+        yield Check(
+            "characters exchanged",
+            "few, no numeral",
+            _pair(objection or "few" for objection in said),
+            _pair(map(bool, said)),
+        )
+    rounded = [not free and is_digest(views, shown, 1 - side) for side in (0, 1)]
+    yield Check(
+        "item of a round-up", "no", _pair("yes" if digest else "no" for digest in rounded), _pair(rounded)
     )
 
 
-def _exchanged(pairs: list[tuple[str, str]]) -> Check:
-    found = _pair(", ".join(pair[side] for pair in pairs[:5]) or "none" for side in (0, 1))
-    return Check("numbers exchanged", "none", found, (bool(pairs),) * 2)
+def _beyond(
+    views: tuple[View, View], flags: tuple[Sequence[str], Sequence[str]], config: Config
+) -> Iterator[Check]:
+    """Yield what stands outside of the verifier and keeps both all the same, where it applies."""
+    bare = [next((flag for flag in ("empty", "stub") if flag in own), "no") for own in flags]
+    if bare != ["no", "no"]:
+        yield Check("stub or empty", "no", _pair(bare), (True, True))
+    dates = [view.date for view in views if view.date is not None]
+    if len(dates) < 2:
+        return
+    apart_us = abs(dates[0] - dates[1])
+    if any("short" in own for own in flags):
+        found, objects = f"{apart_us / _HOUR_US:.0f} hours apart", apart_us > SAME_EVENT_US
+        limit = f"within {SAME_EVENT_US // _HOUR_US} hours"
+        yield Check("same event, if short", limit, (found, found), (objects, objects))
+    if config.verify.max_days is not None:
+        days = apart_us / (24 * _HOUR_US)
+        found, objects = f"{days:.0f} days apart", days > config.verify.max_days
+        yield Check("days apart", f"at most {config.verify.max_days}", (found, found), (objects, objects))
 
 
 def _pair(values: Iterable[T]) -> tuple[T, T]:

@@ -16,7 +16,7 @@ from dedup.pipeline.corpus import NO_DATE
 from dedup.schema import RELATIONS, VERDICTS
 
 # A daily notice returns after a day, give or take some hours; a flash is repeated before.
-_SAME_EVENT_US = DAY_US * 20 // 24
+SAME_EVENT_US = DAY_US * 20 // 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def drop_edges(
     wanted = [RELATIONS.index(name) for name in config.cluster.drop]
     date_a, date_b = dates[verdicts.a], dates[verdicts.b]
     apart = np.where((date_a != NO_DATE) & (date_b != NO_DATE), np.abs(date_a - date_b), 0)
-    limit = np.where(short[verdicts.a] | short[verdicts.b], _SAME_EVENT_US, np.iinfo(np.int64).max)
+    limit = np.where(short[verdicts.a] | short[verdicts.b], SAME_EVENT_US, np.iinfo(np.int64).max)
     if config.verify.max_days is not None:
         limit = np.minimum(limit, config.verify.max_days * DAY_US)
     chosen = np.isin(verdicts.relation, wanted) & (apart <= limit)

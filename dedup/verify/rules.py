@@ -1,14 +1,14 @@
 """Evidence → relation, by a short list of named rules.
 
 An archivist drops a text when the other has everything of substance in it.
-So each text is held against the rules of `_objection`, and the pair is `near`
+So each text is held against `RULES`, and the pair is `near`
 or `contained` when one of the two meets no objection. What meets one is told
 apart by what the two share and by what was exchanged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -17,7 +17,7 @@ from dedup.flags import TOKEN_UPPER
 from dedup.kernels import gaps as kernels
 from dedup.records import Relation
 from dedup.verify.align import Survey
-from dedup.verify.evidence import Evidence
+from dedup.verify.evidence import Evidence, Side
 from dedup.verify.unspaced import is_unspaced
 from dedup.verify.view import View
 
@@ -137,17 +137,12 @@ def decide(
     a: View, b: View, evidence: Evidence, containment: float, config: VerifyConfig
 ) -> Verdict | tuple[str, str]:
     """Return the verdict of a pair of which one may be dropped, else what speaks against dropping either."""
-    views = (a, b)
-    days = days_between(a, b)
-    limits = LIMITS[config.profile]
     if config.profile == "ocr":
         # Damaged letters leave few shingles whole.
         containment = 1.0
-    objections = (
-        _objection(views, evidence, 0, limits, days, containment),
-        _objection(views, evidence, 1, limits, days, containment),
-    )
-    return objections if all(objections) else _drop(views, evidence, objections)
+    cases = [Case((a, b), evidence, side, LIMITS[config.profile], containment) for side in (0, 1)]
+    objections = objection(cases[0]), objection(cases[1])
+    return objections if all(objections) else _drop((a, b), evidence, objections)
 
 
 def exchanged_facts(a: View, b: View, evidence: Evidence) -> float:
@@ -157,55 +152,99 @@ def exchanged_facts(a: View, b: View, evidence: Evidence) -> float:
     return len(evidence.numbers) + name_weight((a, b)) * len(evidence.names) + evidence.days
 
 
-def _objection(
-    views: tuple[View, View],
-    evidence: Evidence,
-    side: int,
-    limits: Limits,
-    days: float | None,
-    containment: float,
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A text that may be dropped for the other one, and what is known about the two."""
+
+    views: tuple[View, View]
+    evidence: Evidence
+    side: int  # which of the two would go
+    limits: Limits
+    containment: float
+
+    @property
+    def n(self) -> int:
+        """Its length in tokens."""
+        return self.views[self.side].n_tokens
+
+    @property
+    def own(self) -> Side:
+        """What it has of its own."""
+        return self.evidence.sides[self.side]
+
+
+def objection(case: Case) -> str:
     """Say why a text must not be dropped for the other, "" when nothing speaks against it."""
-    own = evidence.sides[side]
-    n = views[side].n_tokens
-    if own.longest > limits.passage:
-        return f"a passage of {own.longest} tokens of its own"
-    if own.clause > limits.clause and not is_unspaced(views[side]):
-        return f"a clause with {own.clause} words of its own"
-    if own.own > limits.reworded * n:
-        return f"{own.own} of {n} tokens of its own"
-    scattered = views[1 - side].n_tokens > SCATTERED_IN * n and containment < SCATTERED_CONTAINMENT
-    if scattered:
-        return f"only {round(100 * containment)} % of its passages in a much longer text"
-    return (
-        _other_facts(views, evidence, side, limits)
-        or ("a correction note" if own.correction else "")
-        or other_time(views, evidence, side, days)
-        or one_of_a_series(views, evidence, days)
-    )
+    return next(filter(None, (rule(case) for rule in RULES.values())), "")
 
 
-def _other_facts(views: tuple[View, View], evidence: Evidence, side: int, limits: Limits) -> str:
-    own = evidence.sides[side]
-    n = views[side].n_tokens
-    if evidence.numbers:
-        return "number {} against {}".format(*evidence.numbers[0])
-    if evidence.days:
-        return "another day or month"
-    if evidence.replaced:
-        return f"{evidence.replaced}, each time"
-    names = name_weight(views) * (len(evidence.names) + (own.names - len(evidence.names)) / 2)
-    if own.numbers * limits.tokens_per_number + names * limits.tokens_per_name > n:
+def _passage(case: Case) -> str:
+    longest = case.own.longest
+    return f"a passage of {longest} tokens of its own" if longest > case.limits.passage else ""
+
+
+def _clause(case: Case) -> str:
+    if case.own.clause > case.limits.clause and not is_unspaced(case.views[case.side]):
+        return f"a clause with {case.own.clause} words of its own"
+    return ""
+
+
+def _reworded(case: Case) -> str:
+    own = case.own.own
+    return f"{own} of {case.n} tokens of its own" if own > case.limits.reworded * case.n else ""
+
+
+def _scattered(case: Case) -> str:
+    longer = case.views[1 - case.side].n_tokens > SCATTERED_IN * case.n
+    if longer and case.containment < SCATTERED_CONTAINMENT:
+        return f"only {round(100 * case.containment)} % of its passages in a much longer text"
+    return ""
+
+
+def _numbers_exchanged(case: Case) -> str:
+    numbers = case.evidence.numbers
+    return "number {} against {}".format(*numbers[0]) if numbers else ""
+
+
+def _days_exchanged(case: Case) -> str:
+    return "another day or month" if case.evidence.days else ""
+
+
+def _replaced(case: Case) -> str:
+    return f"{case.evidence.replaced}, each time" if case.evidence.replaced else ""
+
+
+def _own_facts(case: Case) -> str:
+    own, exchanged, limits = case.own, len(case.evidence.names), case.limits
+    names = name_weight(case.views) * (exchanged + (own.names - exchanged) / 2)
+    if own.numbers * limits.tokens_per_number + names * limits.tokens_per_name > case.n:
         return f"{own.numbers} numbers and {own.names} names of its own"
-    if evidence.stage:
-        return f"another stage: {evidence.stage}"
-    if n < SHORT_TOKENS and (own.own > SHORT_REWORDED * n or own.added_names):
+    return ""
+
+
+def _other_stage(case: Case) -> str:
+    return f"another stage: {case.evidence.stage}" if case.evidence.stage else ""
+
+
+def _short(case: Case) -> str:
+    n, own = case.n, case.own
+    if n >= SHORT_TOKENS:
+        return ""
+    if own.own > SHORT_REWORDED * n or own.added_names:
         return f"{own.own} of only {n} tokens of its own"
-    if n < SHORT_TOKENS and own.own and evidence.sides[1 - side].own and _is_shouted(views[side]):
+    if own.own and case.evidence.sides[1 - case.side].own and _is_shouted(case.views[case.side]):
         return "a word exchanged that may be a name"
-    if n < TITLED_TOKENS and not same_subject(views[0].title_tokens, views[1].title_tokens):
+    return ""
+
+
+def _titles(case: Case) -> str:
+    if case.n < TITLED_TOKENS and not same_subject(*(view.title_tokens for view in case.views)):
         return "titles of two subjects over a notice"
     return ""
+
+
+def _correction(case: Case) -> str:
+    return "a correction note" if case.own.correction else ""
 
 
 def _is_shouted(view: View) -> bool:
@@ -229,8 +268,10 @@ def same_subject(title: Sequence[str], other: Sequence[str]) -> bool:
     return len(words & others) >= TITLE_SHARE * min(len(words), len(others))
 
 
-def other_time(views: tuple[View, View], evidence: Evidence, side: int, days: float | None) -> str:
+def _other_time(case: Case) -> str:
     """Say so if a text comes back after some time in other words: it is about the next event then."""
+    views, evidence, side = case.views, case.evidence, case.side
+    days = days_between(*views)
     if days is None or days <= NOTICE_DAYS:
         return ""
     n = views[side].n_tokens
@@ -250,12 +291,13 @@ def other_time(views: tuple[View, View], evidence: Evidence, side: int, days: fl
     return ""
 
 
-def one_of_a_series(views: tuple[View, View], evidence: Evidence, days: float | None) -> str:
+def _series(case: Case) -> str:
     """Say so if one source wrote both texts, and about other matters or on another day.
 
     Two look-alikes of one source are more often a series than a copy: reprints cross sources.
     """
-    a, b = views
+    (a, b), evidence = case.views, case.evidence
+    days = days_between(a, b)
     if a.source is None or a.source != b.source or a.capitals != "names" or b.capitals != "names":
         return ""
     lead = min(side.lead for side in evidence.sides)
@@ -268,6 +310,25 @@ def one_of_a_series(views: tuple[View, View], evidence: Evidence, days: float | 
     if min(only_a.total(), only_b.total()) >= SERIES_NAMES:
         return f"one source, {min(only_a)} against {min(only_b)}"
     return ""
+
+
+# Each says "" or an objection; the first one that objects gives the reason.
+RULES: dict[str, Callable[[Case], str]] = {
+    "passage": _passage,
+    "clause": _clause,
+    "reworded": _reworded,
+    "scattered": _scattered,
+    "numbers exchanged": _numbers_exchanged,
+    "days exchanged": _days_exchanged,
+    "replaced": _replaced,
+    "own facts": _own_facts,
+    "stage": _other_stage,
+    "short": _short,
+    "titles": _titles,
+    "correction": _correction,
+    "time": _other_time,
+    "series": _series,
+}
 
 
 def name_weight(views: tuple[View, View]) -> float:
