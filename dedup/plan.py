@@ -31,10 +31,13 @@ _SAMPLE = 2_000
 _ROWS = range(1, 11)
 # One word in ten edited, with word-3 shingles: 0.9³ of the shingles stay, in either text.
 _EDITED = 0.9
-# Estimated, not measured: interpreter, libraries and buffers of one process.
-_PROCESS_BYTES = 160 << 20
-# Beside signature and fingerprints: ranks, band entries, numbers of each document.
-_BYTES_BESIDE = 120
+# Fitted on 22 November 2026 (x86-64, Python 3.12) to `dedup run` over 10,000 to 160,000 texts of 3.2 kB with
+# 1, 2 and 4 workers, by benchmarks/plan_memory.py; off by 120 MB at most. The program without work …
+_BASE_BYTES = 50 << 20
+# … each worker …
+_WORKER_BYTES = 83 << 20
+# … and each document, beside its signature and its fingerprints.
+_BYTES_BESIDE = 2_000
 _CALIBRATION_WORDS = 400
 # Texts of news archives that have something in common with a document and must be aligned with it …
 _ALIKE = 2.0
@@ -311,7 +314,7 @@ def _calibrate(prepared: pa.RecordBatch, prepare_s: float, config: Config) -> Sp
 
 def _space(documents: int, speed: Speed, sketch: SketchConfig, workers: int) -> tuple[int, int]:
     per_document = 4 * sketch.num_perm + 8 * speed.fingerprints + _BYTES_BESIDE
-    memory = _PROCESS_BYTES * (workers + 1) + documents * per_document
+    memory = _BASE_BYTES + _WORKER_BYTES * workers + documents * per_document
     return round(memory), round(documents * speed.disk_bytes)
 
 
