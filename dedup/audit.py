@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dedup import flags as bits
+from dedup.cluster import Edges
 from dedup.config import Config
 from dedup.errors import UsageError
 from dedup.files import Chunk, Fields, Source, parse, resolve_fields
@@ -24,7 +25,7 @@ from dedup.pipeline.prepare import prepare
 from dedup.pipeline.progress import Progress
 from dedup.pipeline.resolve import Outcome, resolve
 from dedup.pipeline.spill import Place, Scratch, TemporaryFolder, spill_file
-from dedup.pipeline.verdicts import drop_edges, read_verdicts
+from dedup.pipeline.verdicts import Verdicts, drop_edges, read_verdicts
 from dedup.pipeline.workers import Crew
 from dedup.schema import RELATIONS, prepared_schema
 
@@ -58,12 +59,19 @@ class AuditPair:
     jaccard: float
     containment: float
     reason: str
+    # Whether chance drew it: only such pairs can stand for the drops that nobody reads.
+    drawn: bool = False
     label: Label | None = None
 
 
 @dataclass(slots=True)
 class Audit:
-    """Measured quality. ``recall`` is None where the sample has no copies to find."""
+    """Measured quality. ``recall`` is None where the sample has no copies to find.
+
+    ``drops`` are those that the rules decided. ``exact`` counts the copies
+    with the same words beside them: found by equal keys, they need no
+    candidate stage and no reader.
+    """
 
     documents: int
     sampled: int
@@ -74,11 +82,12 @@ class Audit:
     interval: tuple[float, float]
     missed_drops: int
     drops: int
+    exact: int
     pairs: list[AuditPair] = field(default_factory=list)
 
     def false_drops(self) -> dict[str, Any] | None:
         """Return, once pairs have been labelled, how many of the drops drawn at random are wrong."""
-        judged = [p.label for p in self.pairs if p.kind == "random drop" and p.label in ("yes", "no")]
+        judged = [p.label for p in self.pairs if p.drawn and p.label in ("yes", "no")]
         if not judged:
             return None
         wrong = judged.count("no")
@@ -213,12 +222,11 @@ def _exhaustive(
 def _measure(
     outcome: Outcome, chosen: NDArray[np.int64], judged: list[pa.RecordBatch], config: Config
 ) -> Audit:
-    v, nodes, corpus = outcome.verdicts, outcome.nodes, outcome.corpus
+    v, nodes = outcome.verdicts, outcome.nodes
     known = {(min(a, b), max(a, b)) for a, b in zip(v.a.tolist(), v.b.tolist(), strict=True)}
     verdicts = read_verdicts(judged, nodes.node_of)
-    short = (outcome.flags[nodes.first] & bits.SHORT) != 0
     # To be found is what would be dropped: relation, dates and the rule for short texts together.
-    wanted = np.unique(drop_edges(verdicts, corpus.dates[nodes.first], short, config).pairs)
+    wanted = np.unique(_edges(outcome, verdicts, config).pairs)
     found = missed_drops = 0
     for pair in zip(verdicts.a[wanted].tolist(), verdicts.b[wanted].tolist(), strict=True):
         if (min(pair), max(pair)) in known:
@@ -236,29 +244,39 @@ def _measure(
         interval=wilson(found, to_find),
         missed_drops=missed_drops,
         drops=int((outcome.keeper != np.arange(len(outcome.keeper))).sum()),
+        exact=sum(len(same) - 1 for node, same in nodes.members.items() if not nodes.alone[node]),
     )
+
+
+def _edges(outcome: Outcome, verdicts: Verdicts, config: Config) -> Edges:
+    first = outcome.nodes.first
+    short = (outcome.flags[first] & bits.SHORT) != 0
+    return drop_edges(verdicts, outcome.corpus.dates[first], short, config)
 
 
 def _pairs_to_read(
     outcome: Outcome, inputs: Sequence[Source], fields: Fields, config: Config
 ) -> list[AuditPair]:
     """Choose the most doubtful drops, the nearest misses and some drops at random, each pair once."""
-    v = outcome.verdicts
+    v, nodes = outcome.verdicts, outcome.nodes
     dropped = np.flatnonzero(outcome.witness >= 0)
     witness = outcome.witness[dropped]
-    identity = outcome.corpus.digests("identity")[outcome.nodes.first[dropped]]
+    identity = outcome.corpus.digests("identity")[nodes.first[dropped]]
     doubtful = witness[np.lexsort((identity[:, 1], identity[:, 0], v.containment[witness]))][:SHOWN]
-    by_chance = witness[np.lexsort((identity[:, 0], identity[:, 1]))]
-    by_chance = by_chance[~np.isin(by_chance, doubtful)][:SHOWN]
-    dropping = [RELATIONS.index(name) for name in config.cluster.drop]
-    apart = np.flatnonzero(~np.isin(v.relation, dropping) & (outcome.keeper[v.a] != outcome.keeper[v.b]))
+    # From all drops, the doubtful ones too: what is left without them is better than the whole.
+    drawn = witness[np.lexsort((identity[:, 0], identity[:, 1]))][:SHOWN]
+    kept = outcome.keeper == np.arange(len(outcome.keeper))
+    apart = np.flatnonzero(kept[v.a] & kept[v.b])
     nearest = apart[np.lexsort((v.b[apart], v.a[apart], -v.containment[apart].astype(np.int64)))][:SHOWN]
+    # Alike enough to drop, but by their dates two events.
+    dropping = np.isin(v.relation, [RELATIONS.index(name) for name in config.cluster.drop])
+    dropping[_edges(outcome, v, config).pairs] = False
     kinds: list[tuple[Literal["doubtful drop", "near miss", "random drop"], NDArray[np.int64]]] = [
         ("doubtful drop", doubtful),
         ("near miss", nearest),
-        ("random drop", by_chance),
+        ("random drop", drawn[~np.isin(drawn, doubtful)]),
     ]
-    documents = outcome.nodes.first
+    documents = nodes.first
     wanted = {int(documents[node]) for _, rows in kinds for row in rows for node in (v.a[row], v.b[row])}
     sides = _read_sides(outcome.corpus, wanted, inputs, fields, config)
     return [
@@ -269,7 +287,8 @@ def _pairs_to_read(
             RELATIONS[v.relation[row]],
             int(v.jaccard[row]) / _TEN_THOUSAND,
             int(v.containment[row]) / _TEN_THOUSAND,
-            v.reason[int(row)].as_py(),
+            v.reason[int(row)].as_py() + ("; kept for their dates" if dropping[row] else ""),
+            bool(np.isin(row, drawn)),
         )
         for kind, rows in kinds
         for row in rows

@@ -14,7 +14,7 @@ from dedup.normaliser import clean
 from dedup.report.diff import cut_words, word_diff
 from dedup.report.records import plain
 
-_ANSWERS = {"y": "yes", "yes": "yes", "n": "no", "no": "no", "u": "unsure", "unsure": "unsure", "": "unsure"}
+_ANSWERS = {"y": "yes", "yes": "yes", "n": "no", "no": "no", "u": "unsure", "unsure": "unsure"}
 
 
 def show_audit(audit: Audit, console: Console) -> None:
@@ -32,6 +32,10 @@ def show_audit(audit: Audit, console: Console) -> None:
             f"({audit.found:,} of {audit.to_find:,} pairs). "
             f"Copies left in for a missed pair: {audit.missed_drops:,}."
         )
+    console.print(
+        f"Drops: {audit.drops:,} by the rules; beside them {audit.exact:,} exact copies, "
+        "which have the same words and are found without candidates."
+    )
     for kind in ("doubtful drop", "near miss"):
         pairs = [pair for pair in audit.pairs if pair.kind == kind]
         console.print(f"\n{'Most doubtful drops' if kind == 'doubtful drop' else 'Nearest misses'}")
@@ -40,8 +44,8 @@ def show_audit(audit: Audit, console: Console) -> None:
     if false_drops:
         low, high = false_drops["interval"]
         console.print(
-            f"\nFalse drops: {false_drops['wrong']} of {false_drops['labelled']} drops drawn at random, "
-            f"95 % interval {low:.1%} to {high:.1%}."
+            f"\nFalse drops: {false_drops['wrong']} of {false_drops['labelled']} drops drawn at random "
+            f"from {audit.drops:,} (exact copies left out), 95 % interval {low:.1%} to {high:.1%}."
         )
     else:
         console.print(
@@ -70,13 +74,14 @@ def ask(pair: AuditPair, number: int, total: int, console: Console) -> str | Non
     diff = word_diff(*(cut_words(clean(side.text, title=side.title).readable) for side in (pair.a, pair.b)))
     colours = console.is_terminal and console.color_system is not None
     console.print(Padding(alignment(diff, colours=colours), (1, 2)))
+    console.print("Is everything of substance in one of them also in the other?")
     while True:
-        console.print(
-            "Is everything of substance in one of them also in the other? [y]es, [n]o, [u]nsure, [q]uit: ",
-            end="",
-        )
+        console.print("[y]es, [n]o, [u]nsure, [q]uit: ", end="")
         line = sys.stdin.readline()
         answer = line.strip().lower()
+        if not line:
+            # The end of the input leaves the cursor behind the question.
+            console.print()
         if not line or answer in ("q", "quit"):
             return None
         if answer in _ANSWERS:

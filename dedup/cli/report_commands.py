@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -86,27 +88,45 @@ def audit_command(flags: Mapping[str, Any]) -> None:
     inputs = find_inputs(flags["inputs"], input_format=flags["input_format"])
     if flags["output"]:
         check_distinct(inputs, [flags["output"]])
-    announce_compilation(quiet=False)
-    measured = audit(
-        inputs,
-        sample=flags["sample"],
-        config=config,
-        workers=flags["workers"],
-        progress=Progress(TerminalBar() if is_terminal() else None),
-    )
-    console = Console(highlight=False, markup=False, emoji=False, stderr=flags["json"])
-    if flags["label"]:
-        try:
-            label_pairs(measured.pairs, partial(ask, console=console))
-        finally:
-            # Answers are work: they are kept even when the asking breaks off.
-            rows = truth_rows(measured.pairs)
-            write_whole(flags["output"], b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
-            print_line(f"{flags['output']}: {len(rows)} pairs labelled")
+    # Made before the asking: hours of answers must not end at a folder that can't be written.
+    answers = AtomicFile(flags["output"]) if flags["label"] else None
+    try:
+        announce_compilation(quiet=False)
+        measured = audit(
+            inputs,
+            sample=flags["sample"],
+            config=config,
+            workers=flags["workers"],
+            progress=Progress(TerminalBar() if is_terminal() else None),
+        )
+        console = Console(highlight=False, markup=False, emoji=False, stderr=flags["json"])
+        if answers is not None:
+            if isinstance(sys.stdin, io.TextIOWrapper):
+                # A key of another keyboard is a mistyped answer, not an error.
+                sys.stdin.reconfigure(errors="replace")
+            try:
+                label_pairs(measured.pairs, partial(ask, console=console))
+            finally:
+                # Answers are work: they are kept even when the asking breaks off.
+                _keep_answers(answers, truth_rows(measured.pairs), flags["output"])
+    finally:
+        if answers is not None:
+            answers.abort()
     if flags["json"]:
         print_text(msgspec.json.format(msgspec.json.encode(measured.to_dict()), indent=1).decode())
     else:
         show_audit(measured, console)
+
+
+def _keep_answers(file: AtomicFile, rows: list[dict[str, Any]], path: str) -> None:
+    if not rows:
+        # No answer takes the place of answers given before.
+        print_line(f"{path}: no pair labelled, nothing written")
+        return
+    file.write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+    file.close()
+    file.publish()
+    print_line(f"{path}: {len(rows)} pairs labelled")
 
 
 def plan_command(flags: Mapping[str, Any]) -> None:
