@@ -33,6 +33,22 @@ FLAGS: dict[str, int] = {
     "unpunctuated": UNPUNCTUATED,
 }
 
+# For people: in the documentation and in reports.
+FLAG_MEANINGS: dict[str, str] = {
+    "empty": "no word at all; kept, matches nothing",
+    "short": "under 30 tokens; merged only when nearly equal",
+    "stub": "a paywall, cookie or JavaScript notice, a dateline alone; kept, never merged",
+    "unsettled": "cleaning did not settle; the text was left as it came",
+    "mojibake": "wrongly decoded characters were repaired",
+    "degraded": "replacement characters or damage that could not be repaired; not preferred",
+    "date_unparseable": "the date could not be read and counts as missing",
+    "duplicate_id": "another record has the same id and another text",
+    "long": "aligned in windows",
+    "suspect_characters": "NUL, lone surrogates or other characters that had to be replaced",
+    "corrected": "says of itself that it is a corrected version; preferred",
+    "unpunctuated": "60 tokens or more without a stop or a comma: the marks were lost; not preferred",
+}
+
 # Bits of a token's class byte.
 TOKEN_NUMBER = 1  # holds a digit
 TOKEN_CAPITAL = 2  # began with a capital letter in the readable text

@@ -11,24 +11,10 @@ import re
 from pathlib import Path
 
 from dedup.files import FIELD_NAMES
-from dedup.flags import FLAGS
+from dedup.flags import FLAG_MEANINGS, FLAGS
 from dedup.normaliser.patterns import FURNITURE
 
 TARGET = Path(__file__).with_name("formats.md")
-_FLAGS = {
-    "empty": "no word at all; kept, matches nothing",
-    "short": "under 30 tokens; merged only when nearly equal",
-    "stub": "a paywall, cookie or JavaScript notice, a dateline alone; kept, never merged",
-    "unsettled": "cleaning did not settle; the text was left as it came",
-    "mojibake": "wrongly decoded characters were repaired",
-    "degraded": "replacement characters or damage that could not be repaired; not preferred",
-    "date_unparseable": "the date could not be read and counts as missing",
-    "duplicate_id": "another record has the same id and another text",
-    "long": "aligned in windows",
-    "suspect_characters": "NUL, lone surrogates or other characters that had to be replaced",
-    "corrected": "says of itself that it is a corrected version; preferred",
-    "unpunctuated": "60 tokens or more without a stop or a comma: the marks were lost; not preferred",
-}
 _RULES = {
     "headline": "the headline repeated above the body: equal, with a site's name, in capitals, cut with …",
     "read_more": "Read more: …, See also, Continue reading",
@@ -63,7 +49,7 @@ def _fields() -> str:
 
 
 def _flags() -> str:
-    rows = [f"| `{name}` | {_FLAGS[name]} |" for name in FLAGS]
+    rows = [f"| `{name}` | {FLAG_MEANINGS[name]} |" for name in FLAGS]
     return "\n".join(["| flag | meaning |", "|---|---|", *rows, ""])
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import random
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -16,6 +15,10 @@ from dedup.files import find_inputs
 from dedup.pipeline.outputs import Outputs
 from dedup.pipeline.run import run
 from dedup.report import make_report
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+
+from many_clusters import write_many
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "articles.jsonl"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -203,6 +206,31 @@ def test_borderline_pairs_come_first_and_lead_to_their_comparison(samples, open_
     page.locator("#most a").first.click()
     assert page.locator("#one .kind").inner_text() == "Two records kept apart"
     assert page.locator("#one .diff").count() == 1
+    assert page.locator("#one .reason").inner_text().startswith("digest: ")
+
+
+def test_a_pair_kept_apart_says_which_rule_parted_it(samples, open_page):
+    page = open_page(samples).page
+    told = page.locator("#most .why").all_inner_texts()
+    assert any("number 50 against 58" in why for why in told)
+
+
+def test_letters_of_charts_can_be_read_on_a_phone_and_on_paper(samples, open_page):
+    page = open_page(samples).page
+    for medium, width in (("screen", 390), ("print", 720)):
+        page.emulate_media(media=medium)
+        page.set_viewport_size({"width": width, "height": 800})
+        heights = page.locator(".chart svg:visible text").evaluate_all(
+            "nodes => nodes.map(node => node.ownerSVGElement.getScreenCTM().a * 12)"
+        )
+        assert heights
+        assert min(heights) >= 10
+
+
+def test_no_relation_is_cut_off_in_the_table(samples, open_page):
+    page = open_page(samples, viewport={"width": 1280, "height": 800}).page
+    cut = "nodes => nodes.filter(node => node.scrollWidth > node.clientWidth).length"
+    assert page.locator("#rows td:nth-child(5)").evaluate_all(cut) == 0
 
 
 def test_the_keyboard_alone_reaches_a_cluster(samples, open_page):
@@ -336,77 +364,6 @@ def test_an_injected_script_would_not_run(samples, tmp_path, browser):
 def ready_after_s(page):
     """Return the seconds from asking for the page to its table being there and live."""
     return page.evaluate("performance.getEntriesByName('ready')[0].startTime") / 1000
-
-
-WORDS = [
-    f"{start}{end}"
-    for start in ("bar", "len", "mor", "tis", "vun", "kel", "dra", "sol")
-    for end in ("ada", "en", "ilo", "ur", "ast", "omi")
-]
-
-
-def write_many(folder, n_clusters):
-    """Write inputs and decisions of many clusters, as a run would have made them."""
-    chance = random.Random(5)
-    inputs, decisions = [], []
-    for number in range(n_clusters):
-        words = chance.choices(WORDS, k=120)
-        texts = [" ".join(words), " ".join([*words[:50], str(number), *words[53:110]])]
-        digests = [hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts]
-        for copy, text in enumerate(texts):
-            title = f"{' '.join(words[copy * 3 : copy * 3 + 8])} {number}"
-            inputs.append(
-                {
-                    "id": f"{number}-{copy}",
-                    "title": title,
-                    "text": text,
-                    "date": "2026-11-0" + str(1 + number % 9),
-                    "source": f"Paper {chance.randrange(200)}",
-                    "url": f"https://paper.example/{number}/{copy}",
-                }
-            )
-        kept = {
-            "schema": 1,
-            "record": digests[0],
-            "id": f"{number}-0",
-            "status": "kept",
-            "cluster": f"{number}-0",
-            "story": f"{number}-0",
-            "stands_for_count": 1,
-            "preferences": {
-                "undegraded": True,
-                "complete": 0,
-                "source": None,
-                "clean": 0,
-                "earliest": None,
-                "medoid": 0.8,
-                "id": "x",
-            },
-        }
-        dropped = {
-            "schema": 1,
-            "record": digests[1],
-            "id": f"{number}-1",
-            "status": "dropped",
-            "cluster": f"{number}-0",
-            "kept_id": f"{number}-0",
-            "kept_in": "input",
-            "relation": "contained",
-            "jaccard": 0.8,
-            "containment": round(chance.uniform(0.3, 1), 4),
-            "ratio": 0.9,
-            "reason": f"contained: no fact of its own; {number % 100} % of it in the other, in 2 runs",
-        }
-        decisions += [kept, dropped]
-    source, target = folder / "in.jsonl", folder / "decisions.jsonl"
-    source.write_text("".join(json.dumps(row) + "\n" for row in inputs))
-    target.write_text(
-        "".join(
-            json.dumps(row | {"file": str(source), "line": line}) + "\n"
-            for line, row in enumerate(decisions, 1)
-        )
-    )
-    return source, target
 
 
 def test_twenty_thousand_clusters_stay_small_and_open_within_two_seconds(tmp_path, open_page):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ _SOURCES, _MATRIX_SOURCES = 12, 10
 _HISTOGRAM_BINS = 25
 _MOST_PERIODS = 40
 _NAME_CHARS = 60
+# A phone between its margins.
+_NARROW = 350
 _NO_SOURCE = "(no source)"
 _ELSEWHERE = "(published before)"
 
@@ -32,6 +34,11 @@ def draw_charts(ledger: Ledger, fields: Fields) -> list[Chart]:
         _over_time(ledger, fields),
     ]
     return [chart for chart in drawn if chart is not None]
+
+
+def _both(draw: Callable[..., str], *figures: object, **settings: object) -> tuple[str, str]:
+    """Draw for wide and for narrow screens: letters of a wide drawing made small can't be read."""
+    return draw(*figures, **settings), draw(*figures, **settings, width=_NARROW)
 
 
 def _cluster_sizes(ledger: Ledger) -> Chart | None:
@@ -49,7 +56,7 @@ def _cluster_sizes(ledger: Ledger) -> Chart | None:
     return Chart(
         "sizes",
         "Cluster sizes",
-        svg.columns([(name, [("strong", n)]) for name, n in bins], label=note),
+        *_both(svg.columns, [(name, [("strong", n)]) for name, n in bins], label=note),
         "Clusters by number of records. " + note,
         ("Records in cluster", "Clusters"),
         list(bins),
@@ -78,7 +85,7 @@ def _similarity(ledger: Ledger) -> Chart | None:
     return Chart(
         "similarity",
         "Similarity and the decision",
-        svg.mirrored(above, below, border, label=note + "."),
+        *_both(svg.mirrored, above, below, border, label=note + "."),
         "Share of the shorter text’s shingles found in the other. " + note + ".",
         ("Containment", "Dropped", "Kept apart"),
         [row for row in rows if row[1] or row[2]],
@@ -122,7 +129,7 @@ def _sources(ledger: Ledger, fields: Fields) -> Chart | None:
     return Chart(
         "sources",
         "Duplicates per source",
-        svg.bars(rows, label=note),
+        *_both(svg.bars, rows, label=note),
         note,
         ("Source", "Dropped", "Records"),
         list(rows),
@@ -160,7 +167,7 @@ def _reprints(ledger: Ledger, fields: Fields) -> Chart | None:
     return Chart(
         "reprints",
         "Who reprints whom",
-        svg.matrix([names[at] for at in lines], [names[at] for at in columns], counts, label=note),
+        *_both(svg.matrix, [names[at] for at in lines], [names[at] for at in columns], counts, label=note),
         note,
         ("Dropped from", "Kept from", "Records"),
         figures,
@@ -206,7 +213,7 @@ def _over_time(ledger: Ledger, fields: Fields) -> Chart | None:
     return Chart(
         "time",
         "Over time",
-        svg.columns(bins, label=note, values=False),
+        *_both(svg.columns, bins, label=note, values=False),
         note,
         (word.capitalize(), "Kept", "Dropped"),
         figures,

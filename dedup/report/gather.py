@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from dedup.config import ReadConfig
+from dedup.config import Config, ReadConfig, VerifyConfig
 from dedup.files import Source
+from dedup.records import Article
 from dedup.report.charts import draw_charts
 from dedup.report.diff import Diff, Words, cut_words, word_diff
 from dedup.report.ledger import NOWHERE, Ledger, Row, read_ledger, read_rows
@@ -18,6 +21,7 @@ from dedup.report.records import plain, read_inputs, read_published, shown_id
 from dedup.schema import RELATIONS
 
 _EXAMPLE_CHARS = 160
+_JUDGED_BY = ("profile", "max_days")
 
 
 @dataclass
@@ -80,6 +84,7 @@ def gather(
         limits,
     )
     misses = [miss for at in plan.misses if (miss := _miss(ledger, at, others, records)) is not None]
+    _tell_why(misses, manifest)
     left_out = _compare(views, misses, plan, limits, used, full=texts == "full")
     doubtful = [
         (at, m)
@@ -217,6 +222,31 @@ def _miss(ledger: Ledger, at: int, others: dict[bytes, int], records: dict[int, 
     a = records[row]
     pair = Pair(a, RELATIONS[ledger.misses.relation[at]], 0.0, float(ledger.misses.containment[at]))
     return Miss(a, b, pair)
+
+
+def _tell_why(misses: list[Miss], manifest: dict[str, Any] | None) -> None:
+    """Judge the pairs kept apart once more, for decisions don't hold the rule that parted them.
+
+    The run knew the corpus's house text, this doesn't: where the two disagree, nothing is said.
+    """
+    from dedup.explain import judge_pair
+
+    settings = (manifest or {}).get("config", {}).get("verify", {})
+    config = Config(verify=VerifyConfig(**{name: settings[name] for name in _JUDGED_BY if name in settings}))
+    for miss in misses:
+        if miss.a.text is not None and miss.b.text is not None:
+            scored = judge_pair(_article(miss.a), _article(miss.b), config)
+            if scored.relation == miss.pair.relation:
+                miss.pair.reason = scored.reason
+
+
+def _article(record: Record) -> Article:
+    date = None
+    if record.date:
+        # A year with five digits has a place in decisions and none here.
+        with suppress(ValueError):
+            date = datetime.fromisoformat(record.date).replace(tzinfo=UTC)
+    return Article(record.text or "", record.id, record.title, record.source, date)
 
 
 def _while_there_is_room(views: Iterable[ClusterView], limits: Limits) -> tuple[list[ClusterView], int]:

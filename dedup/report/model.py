@@ -112,11 +112,12 @@ class Figures:
 
 @dataclass(slots=True)
 class Chart:
-    """A drawing and its figures in words."""
+    """A drawing, wide and for narrow screens, and its figures in words."""
 
     key: str
     title: str
     svg: str
+    narrow: str
     note: str
     head: tuple[str, ...]
     rows: list[tuple[str | int, ...]]

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from dedup.flags import FLAG_MEANINGS
 from dedup.report.model import ClusterView, Pair, Record, Report
 from dedup.schema import RELATIONS
 from dedup.version import __version__
@@ -30,7 +31,8 @@ def render_page(report: Report) -> str:
         .render(
             report=report,
             figures=report.figures,
-            charts=[(chart, Markup(chart.svg)) for chart in report.charts],
+            charts=[(chart, Markup(chart.svg), Markup(chart.narrow)) for chart in report.charts],
+            meanings=FLAG_MEANINGS,
             run=_run_facts(report),
             policy=policy(style, script),
             style=Markup(style),
@@ -135,7 +137,13 @@ def _payload(report: Report) -> tuple[dict[str, Any], dict[str, Any]]:
             for at, m in report.borderline
         ],
         "misses": [
-            {"a": _record(m.a, sources), "b": _record(m.b, sources), **_pair(m.pair, sources, reasons, None)}
+            {
+                "a": _record(m.a, sources),
+                "b": _record(m.b, sources),
+                **_pair(m.pair, sources, reasons, None),
+                # The list shows it at once; the other reasons come with the details.
+                "y": m.pair.reason,
+            }
             for m in report.misses
         ],
     }

@@ -95,19 +95,27 @@ def columns(
 
 def bars(rows: Sequence[tuple[str, int, int]], *, label: str, width: float = 560) -> str:
     """Return one bar per row (name, part, whole): the whole in a pale colour, the part in a strong one."""
-    name_width, value_width, row_height = 170.0, 110.0, 24.0
+    name_width, value_width, row_height = _name_width(width), 110.0, 24.0
     largest = max([whole for _, _, whole in rows] or [1]) or 1
     scale = (width - name_width - value_width) / largest
     parts = []
     for place, (name, part, whole) in enumerate(rows):
         y = place * row_height + 4
         tip = f"{name}: {part:,} of {whole:,} dropped"
-        parts.append(text(name_width - 10, y + 13, shortened(name, 25), anchor="end"))
+        parts.append(text(name_width - 10, y + 13, _name(name, name_width), anchor="end"))
         parts.append(box(name_width, y + 2, whole * scale, 14, "pale", tip))
         parts.append(box(name_width, y + 2, part * scale, 14, "strong", tip))
         share = f"{part:,} of {whole:,}"
         parts.append(text(name_width + whole * scale + 8, y + 13, share, kind="value"))
     return drawing(width, max(1, len(rows)) * row_height + 6, parts, label)
+
+
+def _name_width(width: float) -> float:
+    return min(170.0, 0.34 * width)
+
+
+def _name(content: str, width: float) -> str:
+    return shortened(content, int(width / 7.4))
 
 
 def matrix(
@@ -119,8 +127,9 @@ def matrix(
     width: float = 560,
 ) -> str:
     """Return a table of shaded cells with the names of its rows and columns."""
-    name_width, head, height = 170.0, 104.0, 30.0
-    cell = min(46.0, (width - name_width - 60) / max(1, len(columns)))
+    name_width, head, height = _name_width(width), 104.0, 30.0
+    # The names of the columns lean over the right edge.
+    cell = min(46.0, (width - name_width - max(52.0, 0.11 * width)) / max(1, len(columns)))
     largest = max([number for row in counts for number in row] or [1]) or 1
     parts = []
     for place, name in enumerate(columns):
@@ -130,7 +139,7 @@ def matrix(
         parts.append(f'<text class="label" transform="{turn}">{shown}</text>')
     for line_number, name in enumerate(rows):
         y = head + line_number * height
-        parts.append(text(name_width - 10, y + height / 2 + 4, shortened(name, 25), anchor="end"))
+        parts.append(text(name_width - 10, y + height / 2 + 4, _name(name, name_width), anchor="end"))
         for place, number in enumerate(counts[line_number]):
             x = name_width + place * cell
             tip = f"{number:,} of {name} dropped for {columns[place]}"

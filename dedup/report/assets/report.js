@@ -146,7 +146,7 @@
       return pairItem(`#pair-${pair.r}`, pair.c, pair.t || rows[pair.a].title, why);
     }));
     listPairs($("most"), index.misses.map((pair, at) =>
-      pairItem(`#miss-${at + 1}`, pair.c, pair.a.t || pair.b.t, [index.relations[pair.q], " · ", own(pair.a.i), " and ", own(pair.b.i)])));
+      pairItem(`#miss-${at + 1}`, pair.c, pair.a.t || pair.b.t, [own(pair.a.i), " and ", own(pair.b.i), " · ", pair.y || index.relations[pair.q]])));
   };
   let byRecord = null;
   const findPair = (record) => {
@@ -239,6 +239,7 @@
     record.d ? make("span", { class: "date" }, record.d) : null,
     link(record.u) && make("span", {}, link(record.u)),
     ...(record.f || []).map((flag) => make("span", {}, `flagged ${flag.replaceAll("_", " ")}`)));
+  const terms = (list) => make("p", { class: "note" }, ...list.flatMap(([term, meaning]) => [make("b", {}, term), `: ${meaning} `]));
   const scores = (pair) => make("p", { class: "scores" }, tag(pair.q),
     make("span", {}, make("b", {}, percent(pair.c)), " contained"),
     pair.j ? make("span", {}, make("b", {}, percent(pair.j)), " Jaccard") : null,
@@ -293,7 +294,12 @@
     const page = make("article", { class: "card" }, crumbs([["Previous", near(-1)], ["Next", near(1)]]),
       make("p", { class: "kind" }, `${grouped(total)} records${names.size > 1 ? ` from ${names.size} sources` : ""}, one kept`),
       make("h1", { dir: "auto" }, view.k.t || "(no title)"), meta(view.k), because(view),
-      make("h2", {}, `Dropped for it (${grouped(total - 1)})`), ...view.m.map((pair, m) => member(view, pair, m)),
+      make("h2", {}, `Dropped for it (${grouped(total - 1)})`),
+      terms([["Witness", "the kept version that the record was held against."],
+        ["Contained", "share of the shorter text’s shingles (three words in a row) that the other has."],
+        ["Jaccard", "shingles that both have, of all that either has."],
+        ["Matched in order", "words that stand in both, in the same order; a run is an unbroken stretch of them."]]),
+      ...view.m.map((pair, m) => member(view, pair, m)),
       view.n ? make("p", { class: "note" }, `${grouped(view.n)} more, the most alike, are left out of this report; the decisions list them all.`) : null);
     present(page, view.k.t || view.k.i);
     const aimed = record && $(`pair-${record}`);
@@ -305,6 +311,7 @@
       make("p", { class: "kind" }, "Two records kept apart"),
       make("h1", { dir: "auto" }, pair.a.t || pair.b.t || "(no title)"), meta(pair.a),
       pair.b.t && pair.b.t !== pair.a.t ? make("h3", { dir: "auto" }, pair.b.t) : null, meta(pair.b), scores(pair),
+      pair.y ? make("p", { class: "reason" }, `${pair.y}.`) : null,
       pair.e ? comparison(pair.e, [pair.a.i, pair.b.i]) : make("p", { class: "note" }, "The texts are not in this file.")), pair.a.i);
   };
   const title = document.title;
