@@ -73,7 +73,7 @@ def take_pictures(browser: Browser, path: Path, folder: Path) -> None:
     page.goto(path.as_uri())
     page.screenshot(path=folder / "report.png")
     page.close()
-    page = browser.new_page(viewport=_SIZE, color_scheme="dark")
+    page = browser.new_page(viewport=_SIZE, color_scheme="dark", reduced_motion="reduce")
     page.goto(f"{path.as_uri()}#cluster-heat-local")
     page.locator(".key button").first.click()
     page.locator("#one h2").last.evaluate("node => node.scrollIntoView()")

@@ -79,9 +79,9 @@ def ask(pair: AuditPair, number: int, total: int, console: Console) -> str | Non
         console.print("[y]es, [n]o, [u]nsure, [q]uit: ", end="")
         line = sys.stdin.readline()
         answer = line.strip().lower()
-        if not line:
-            # The end of the input leaves the cursor behind the question.
-            console.print()
+        if not line or not sys.stdin.isatty():
+            # A terminal shows what is typed, and ends the line; a pipe and the end of input do neither.
+            console.print(plain(line.strip(), 20))
         if not line or answer in ("q", "quit"):
             return None
         if answer in _ANSWERS:

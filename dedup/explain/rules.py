@@ -81,7 +81,7 @@ ROWS: dict[str, _Row] = {
     ),
     "scattered": _Row(
         "shingles the other has",
-        lambda _: f"{rules.SCATTERED_CONTAINMENT:.0%} if {rules.SCATTERED_IN} times as long",
+        lambda _: f"{rules.SCATTERED_CONTAINMENT:.0%} if it is {rules.SCATTERED_IN} times as long",
         lambda case: f"{case.containment:.0%}, {case.views[1 - case.side].n_tokens / case.n:.1f} times",
     ),
     "numbers exchanged": _Row("numbers exchanged", lambda _: "none", _numbers),
