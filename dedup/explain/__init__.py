@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from dedup import flags as bits
 from dedup.candidates import LEAST_AGREEMENT, LEAST_SHARED, LEAST_SHARED_PART
 from dedup.config import Config
 from dedup.explain.rules import Check, check_rules
-from dedup.kernels import overlaps as kernels
 from dedup.normaliser import clean
-from dedup.normaliser.key import utf8_buffers
 from dedup.pipeline.library import deduplicate
-from dedup.pipeline.prepare import prepare
-from dedup.records import Article, Decision, Removal, ScoredPair
+from dedup.pipeline.pair import judge_two, microseconds
+from dedup.records import Article, Decision, Removal
 from dedup.report.diff import FACT_A, FACT_B, Diff, cut_words, word_diff
 from dedup.report.records import plain
-from dedup.schema import RECORDS
 from dedup.statistics import Statistics
-from dedup.verify import Overlap, View, decide_by_sets, relate
+from dedup.verify import Overlap, View
 
-__all__ = ["Explanation", "Text", "explain", "judge_pair"]
+__all__ = ["Explanation", "Text", "explain"]
 
 # Shingles shown of those shared and of those only one text has.
 _SHINGLES_SHOWN = 8
@@ -127,7 +123,7 @@ def explain(
     """
     config, statistics = config or Config(), statistics or Statistics()
     names = _names(a, b)
-    prepared, views, own, overlap, scored, aligned = _judge(a, b, config, statistics)
+    prepared, views, own, overlap, scored, aligned = judge_two(a, b, config, statistics)
     texts, cut = [], []
     for number, article in enumerate((a, b)):
         cleaned = clean(article.text, title=article.title)
@@ -173,38 +169,6 @@ def explain(
     )
 
 
-def judge_pair(a: Article, b: Article, config: Config | None = None) -> ScoredPair:
-    """Return what the verifier says of two texts alone: the core of `explain`, in a tenth of its time.
-
-    Examples
-    --------
-    >>> judge_pair(Article("A text about ships."), Article("Another one about trains.")).relation
-    'unrelated'
-    """
-    return _judge(a, b, config or Config(), Statistics()).scored
-
-
-class _Judged(NamedTuple):
-    prepared: pa.RecordBatch
-    views: tuple[View, View]
-    shingles: list[set[int]]
-    overlap: Overlap
-    scored: ScoredPair
-    aligned: bool
-
-
-def _judge(a: Article, b: Article, config: Config, statistics: Statistics) -> _Judged:
-    prepared = prepare(_batch(a, b), config)
-    views = _views(prepared)
-    shingles, sets = _shingle_hashes(prepared, config)
-    own = [set(shingles[sets[n] : sets[n + 1]].tolist()) for n in (0, 1)]
-    overlap = Overlap(len(own[0] & own[1]), len(own[0]), len(own[1]))
-    scored = relate(views[0], views[1], overlap, statistics.house, config.verify)
-    sizes = [np.array([value]) for value in (*overlap, views[0].n_tokens, views[1].n_tokens)]
-    undecided = decide_by_sets(sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], config.verify)
-    return _Judged(prepared, views, own, overlap, scored, bool(undecided[0]))
-
-
 def _names(a: Article, b: Article) -> tuple[str, str]:
     first = plain(str(a.id), _NAME_CHARS) if a.id is not None else "A"
     second = plain(str(b.id), _NAME_CHARS) if b.id is not None else "B"
@@ -215,53 +179,9 @@ def _named(article: Article, name: str) -> Article:
     return Article(article.text, name, article.title, article.source, article.date, article.url)
 
 
-def _microseconds(article: Article) -> int | None:
-    return round(article.date.timestamp() * 1_000_000) if article.date is not None else None
-
-
-def _batch(*articles: Article) -> pa.RecordBatch:
-    values: dict[str, Any] = {name: [None] * len(articles) for name in RECORDS.names}
-    values |= {
-        "text": [article.text.encode("utf-8", "replace").decode() for article in articles],
-        "title": [article.title for article in articles],
-        "source": [article.source for article in articles],
-        "date": [_microseconds(article) for article in articles],
-        "line": [1, 2],
-        "offset": [-1, -1],
-        "length": [-1, -1],
-        "flags": [0, 0],
-    }
-    return pa.record_batch([pa.array(values[f.name], f.type) for f in RECORDS], schema=RECORDS)
-
-
-def _views(prepared: pa.RecordBatch) -> tuple[View, View]:
-    first, second = (
-        View(
-            prepared.column("key")[number].as_py(),
-            prepared.column("classes")[number].as_py(),
-            title_tokens=(prepared.column("title_key")[number].as_py() or b"").decode().split(),
-            source=prepared.column("source")[number].as_py(),
-            date=prepared.column("date")[number].as_py(),
-        )
-        for number in (0, 1)
-    )
-    return first, second
-
-
-def _shingle_hashes(prepared: pa.RecordBatch, config: Config) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Return the distinct shingles of both texts, as hashes, and where those of each begin."""
-    key, key_offsets = utf8_buffers(prepared.column("key"))
-    classes, class_offsets = utf8_buffers(prepared.column("classes"))
-    shingles = np.empty(int(class_offsets[-1] - class_offsets[0]) + 2, np.uint64)
-    sets = np.zeros(3, np.int64)
-    size = config.sketch
-    kernels.shingle_sets(
-        key, key_offsets, classes, class_offsets, size.shingle_tokens, size.shingle_characters, shingles, sets
-    )
-    return shingles[: sets[-1]], sets
-
-
-def _samples(views: tuple[View, View], own: list[set[int]], config: Config) -> tuple[list[str], ...]:
+def _samples(
+    views: tuple[View, View], own: tuple[set[int], set[int]], config: Config
+) -> tuple[list[str], ...]:
     """Return some of the shared shingles and of each text's own, as words, spread over the text."""
     words = [_shingle_words(view, config) for view in views]
     shared = [shingle for shingle in words[0] if shingle in words[1]]
@@ -329,7 +249,7 @@ def _text(
         name,
         article.title,
         article.source,
-        _microseconds(article),
+        microseconds(article),
         article.text if readable is None else readable,
         prepared.column("key")[number].as_py().decode(),
         prepared.column("n_tokens")[number].as_py(),

@@ -229,13 +229,13 @@ def _tell_why(misses: list[Miss], manifest: dict[str, Any] | None) -> None:
 
     The run knew the corpus's house text, this doesn't: where the two disagree, nothing is said.
     """
-    from dedup.explain import judge_pair
+    from dedup.pipeline.pair import judge_two
 
     settings = (manifest or {}).get("config", {}).get("verify", {})
     config = Config(verify=VerifyConfig(**{name: settings[name] for name in _JUDGED_BY if name in settings}))
     for miss in misses:
         if miss.a.text is not None and miss.b.text is not None:
-            scored = judge_pair(_article(miss.a), _article(miss.b), config)
+            scored = judge_two(_article(miss.a), _article(miss.b), config).scored
             if scored.relation == miss.pair.relation:
                 miss.pair.reason = scored.reason
 
