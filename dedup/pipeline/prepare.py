@@ -93,7 +93,8 @@ def _unpunctuated(readable: pa.Array, classes: pa.Array) -> NDArray[np.int64]:
     rows = rows[marks <= MARKS_SHARE * n_tokens[rows]]
     # Thai and its like are written without.
     spaced = [not (data[offsets[row] : offsets[row + 1]] & bits.TOKEN_UNSPACED).any() for row in rows]
-    return rows[np.array(spaced, np.bool_)]
+    stripped: NDArray[np.int64] = rows[np.array(spaced, np.bool_)]
+    return stripped
 
 
 def _removals(removed: Sequence[Sequence[Removal]]) -> pa.LargeBinaryArray:
