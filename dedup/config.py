@@ -34,6 +34,14 @@ class ReadConfig:
     # real text packs 3- to 12-fold, a bomb 1000-fold.
     expansion_limit: int = 200
 
+    def __post_init__(self) -> None:
+        for name in ("record_limit_bytes", "expansion_limit"):
+            _require(
+                getattr(self, name) >= 1,
+                f"{name} = {getattr(self, name)}",
+                "give a whole number of 1 or more",
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class SketchConfig:

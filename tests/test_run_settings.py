@@ -82,6 +82,8 @@ IMPOSSIBLE = {
     "max_days = -1": "max_days = -1",
     "bands = 0": "bands",
     "num_perm = 4": "num_perm = 4",
+    "record_limit_bytes = 0": "record_limit_bytes = 0",
+    "expansion_limit = -1": "expansion_limit = -1",
     "max_drop_rate = 2": "--max-drop-rate 2",
     'memory = "lots"': "'lots'",
     'on_duplicate_id = "first"': "choose keep, last or reject",
