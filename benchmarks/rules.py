@@ -1,6 +1,6 @@
 """Which rule of the verifier decides pairs judged by reading, how often rightly, and the cross-corpus gate.
 
-    python benchmarks/rules.py --data DIR [--profile news|strict|ocr] [--failures] [--json OUT]
+    python benchmarks/rules.py --data DIR [--profile news|strict|ocr] [--failures] [--curve SVG] [--json OUT]
 
 Takes every corpus of the folder that has a file NAME.read.jsonl. Pairs are
 judged by the verifier alone, without candidates, clusters or house text. The
@@ -39,6 +39,8 @@ FOUND = (*DROPPED, "partial", "revised")
 GRID = list(
     itertools.product((6, 9, 12, 15, 20, 30), (0, 1, 3, 5, 15), (0.1, 0.2, 0.27, 0.35), (50, 100, 200, 400))
 )
+# Multiples of the shipped cut-offs, for the curve.
+SCALES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
 # A wrong merge costs as much as so many copies missed.
 WRONG_COSTS = 2.0
 
@@ -159,6 +161,67 @@ def gate(corpora: dict[str, list[Judged]], config: VerifyConfig) -> list[dict[st
     return results
 
 
+def curve(
+    corpora: dict[str, list[Judged]], config: VerifyConfig
+) -> dict[str, list[tuple[float, float, float]]]:
+    """Return (times, true dropped, false dropped) for cut-offs stricter and looser than the shipped ones."""
+    shipped = rules.limits_of(config.profile)
+    points: dict[str, list[tuple[float, float, float]]] = {name: [] for name in corpora}
+    try:
+        for scale in SCALES:
+            rules.LIMITS[config.profile] = replace(
+                shipped,
+                passage=round(shipped.passage * scale),
+                clause=round(shipped.clause * scale),
+                reworded=shipped.reworded * scale,
+                tokens_per_name=shipped.tokens_per_name / scale,
+            )
+            for name, pairs in corpora.items():
+                points[name].append((scale, *rates(pairs, config)))
+    finally:
+        rules.LIMITS[config.profile] = shipped
+    return points
+
+
+def draw(points: dict[str, list[tuple[float, float, float]]], most: float = 0.1) -> str:
+    """Draw false drops from left to right against true drops from the bottom up."""
+    width, height, margin = 560, 320, 48
+    lines = []
+    for number, (name, found) in enumerate(points.items()):
+        places = [
+            (
+                margin + min(no, most) / most * (width - 2 * margin),
+                height - margin - yes * (height - 2 * margin),
+            )
+            for _, yes, no in found
+        ]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        colour = ("#2c7296", "#b3541e", "#4b7a3f")[number % 3]
+        x, y = places[SCALES.index(1.0)]
+        lines += [
+            f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>',
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>',
+            f'<text x="{width - margin}" y="{height - margin - 12 - 16 * number}" text-anchor="end" '
+            f'fill="{colour}">{name}, dot: as shipped</text>',
+        ]
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        y = height - margin - share * (height - 2 * margin)
+        lines.append(f'<text x="{margin - 6}" y="{y + 4:.1f}" text-anchor="end">{share:g}</text>')
+        x = margin + share * (width - 2 * margin)
+        lines.append(
+            f'<text x="{x:.1f}" y="{height - margin + 18}" text-anchor="middle">{share * most:g}</text>'
+        )
+    frame = (
+        f'<path d="M{margin},{margin} V{height - margin} H{width - margin}" fill="none" stroke="#888"/>'
+        f'<text x="{width / 2}" y="{height - 8}" text-anchor="middle">false pairs dropped</text>'
+        f'<text x="{margin}" y="{margin - 16}">true pairs dropped</text>'
+    )
+    font = 'font-family="sans-serif" font-size="12"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {font}>'
+    back = f'<rect width="{width}" height="{height}" fill="#fff"/>'
+    return "\n".join([head, back, frame, *lines, "</svg>", ""])
+
+
 def find_corpora(folder: Path) -> dict[str, list[Judged]]:
     found = {}
     for pairs in sorted(folder.glob("*.read.jsonl")):
@@ -182,6 +245,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--profile", choices=("news", "strict", "ocr"), default="news")
     parser.add_argument("--failures", action="store_true", help="list the pairs decided otherwise")
+    parser.add_argument(
+        "--curve", type=Path, help="draw true against false drops over looser and stricter cut-offs"
+    )
     parser.add_argument("--json", type=Path, default=RESULTS / "rules.json")
     arguments = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 120)
@@ -208,7 +274,13 @@ def main() -> None:
                     console.print(
                         name, pair.row["a"], pair.row["b"], pair.label, scored.reason, "|", pair.row["why"]
                     )
-    write_result(arguments.json, describe_run(points=points, rules=every, gate=crossed))
+    curves = {}
+    if arguments.curve:
+        curves = curve(corpora, config)
+        rows = [(n, *(f"{value:.3f}" for value in one)) for n, found in curves.items() for one in found]
+        show(console, "cut-offs times", ("corpus", "times", "true dropped", "false dropped"), rows)
+        arguments.curve.write_text(draw(curves), encoding="utf-8")
+    write_result(arguments.json, describe_run(points=points, rules=every, gate=crossed, curves=curves))
 
 
 if __name__ == "__main__":
