@@ -90,4 +90,6 @@ def _settled(column: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return the bytes and offsets of binary values, the first at 0."""
     data, offsets = utf8_buffers(column.cast(pa.large_binary()))
     settled = np.append(data[int(offsets[0]) : int(offsets[-1])], np.uint8(0))
+    # As the batch's are: kernels are compiled once for both.
+    settled.flags.writeable = False
     return settled, offsets - offsets[0]

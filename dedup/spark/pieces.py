@@ -120,14 +120,17 @@ def group_starts(rows: pa.RecordBatch, keys: Sequence[str]) -> NDArray[np.int64]
     return np.append(np.flatnonzero(changed), rows.num_rows)
 
 
-def fixed_bytes(column: pa.Array) -> bytes:
-    """Return the bytes of a binary column whose values are all of one length, one behind the other."""
+def fixed_bytes(column: pa.Array) -> bytearray:
+    """Return a copy of a binary column's bytes, one value behind the other.
+
+    It can be written to, as the batch's arrays can: kernels are compiled once for both.
+    """
     _, offsets, data = column.buffers()
     if data is None or not len(column):
-        return b""
+        return bytearray()
     wide = np.int64 if pa.types.is_large_binary(column.type) else np.int32
     ends = np.frombuffer(offsets, wide)[column.offset : column.offset + len(column) + 1]
-    return bytes(memoryview(data)[int(ends[0]) : int(ends[-1])])
+    return bytearray(memoryview(data)[int(ends[0]) : int(ends[-1])])
 
 
 def digests(column: pa.Array) -> NDArray[np.uint64]:
