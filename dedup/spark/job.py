@@ -25,6 +25,8 @@ from dedup.pipeline.summary import Summary
 from dedup.spark import require_pyspark
 from dedup.spark.engine import Deduplicated, deduplicate
 from dedup.spark.folders import Folders, located
+from dedup.spark.metrics import last_stage, stage_rows
+from dedup.spark.workspace import described
 from dedup.statistics import load as load_statistics
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ def run_on_spark(
     folders = Folders(session, run_id, no_overwrite=outputs.no_overwrite)
     folders.check(outputs.paths())
     frozen = load_statistics(statistics) if statistics else None
+    before = last_stage(session)
     with _readable_errors():
         done = deduplicate(
             records,
@@ -112,7 +115,10 @@ def run_on_spark(
                 started,
             )
             if outputs.manifest:
-                content = manifest | {"engine": {"name": "spark", **_engine(session)}, "tables": done.tables}
+                content = manifest | {
+                    "engine": {"name": "spark", **_engine(session)},
+                    "tables": stage_rows(session, after=before),
+                }
                 folders.write_file(
                     outputs.manifest, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
                 )
@@ -248,7 +254,8 @@ def _write(folders: Folders, outputs: Outputs, done: Deduplicated, kind: str) ->
             folders.write_file(outputs.statistics, msgspec.json.encode(done.statistics.to_dict()) + b"\n")
             written.append({"output": "statistics", "path": outputs.statistics})
         format_ = outputs.format if name == "records" and outputs.format else _format_of_output(path)
-        _save(folders, path, frame, made_of, format_)
+        with described(frame.sparkSession, name):
+            _save(folders, path, frame, made_of, format_)
         written.append({"output": name, "path": path})
     if outputs.statistics and not outputs.records:
         folders.write_file(outputs.statistics, msgspec.json.encode(done.statistics.to_dict()) + b"\n")

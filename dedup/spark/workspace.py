@@ -8,7 +8,7 @@ came before it, and every plan stays short.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -78,18 +78,23 @@ class Workspace:
         """Return a table of this run."""
         return self.session.read.schema(self._schemas[name]).parquet(f"{self.path}/{name}")
 
-    @contextmanager
-    def described(self, name: str) -> Iterator[None]:
-        """Name the jobs started in the block, for Spark's own pages and for the counters."""
-        context = getattr(self.session, "_sc", None)
-        if context is None:
-            yield
-            return
-        context.setJobDescription(f"dedup: {name}")
-        try:
-            yield
-        finally:
-            context.setJobDescription(None)
+    def described(self, name: str) -> AbstractContextManager[None]:
+        """Name the jobs started in the block."""
+        return described(self.session, name)
+
+
+@contextmanager
+def described(session: SparkSession, name: str) -> Iterator[None]:
+    """Name the jobs started in the block, for Spark's own pages and for the counters."""
+    context = getattr(session, "_sc", None)
+    if context is None:
+        yield
+        return
+    context.setJobDescription(f"dedup: {name}")
+    try:
+        yield
+    finally:
+        context.setJobDescription(None)
 
 
 def place_column() -> Column:
