@@ -25,8 +25,6 @@ MISSING = [
     name for name, found in (("pyspark", find_spec("pyspark")), ("Java", shutil.which("java"))) if not found
 ]
 pytestmark = [
-    # Several minutes of a real Spark: with the long sweeps until its own issue is done.
-    pytest.mark.long,
     pytest.mark.skipif(
         bool(MISSING) and os.environ.get("CI") != "true", reason=f"no {' and no '.join(MISSING)}"
     ),
@@ -62,6 +60,8 @@ def session(tmp_path_factory):
         # Compiling a plan takes longer than running it on so few rows.
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        # Nor is there time for the JVM's second compiler: this halves what all of it costs.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     }
     builder = SparkSession.builder.master("local[2,4]")
     for name, value in settings.items():
@@ -96,6 +96,20 @@ def hard_records(count=220, *, seed=1):
         {"id": n, "title": f"Subscribe {n}", "source": "wall", "text": "Please subscribe to read on."}
         for n in range(9)
     ]
+    titles = "Alden Corp pays", "Brent Mills declares", "Alden Corp"
+    records += [
+        {
+            "id": f"s{n}",
+            "title": titles[n // 4],
+            "source": "notices",
+            "text": "A dividend of 25 cents a share.",
+        }
+        for n in range(12)
+    ]
+    # Of two equal texts the one that comes first by its id is the damaged one.
+    for kind, harm in {"broken": ("é", "Ã©"), "bare": (".", "")}.items():
+        sound = f"{make_article(f'{seed} {kind}')} The café closed."
+        records += [{"id": f"{kind} a", "text": sound.replace(*harm)}, {"id": f"{kind} b", "text": sound}]
     records += [{"text": make_article(f"{seed} none")} for _ in range(3)]
     records += [{"id": 5, "text": make_article(f"{seed} twice {n}")} for n in range(2)]
     records += [{"id": "empty", "text": ""}, {"id": "empty too", "text": " \n"}]
@@ -125,6 +139,9 @@ def expected(records):
     result = dedup.deduplicate(records, statistics=STATISTICS)
     assert {d.relation for d in result.decisions} >= {"exact", "near", "contained"}
     assert any("stub" in d.flags for d in result.decisions)
+    kept = {d.id for d in result.decisions if d.status == "kept"}
+    assert {"broken b", "bare b"} <= kept
+    assert len({f"s{n}" for n in range(12)} & kept) == 8
     return result
 
 
@@ -250,6 +267,7 @@ def large_components(monkeypatch):
     monkeypatch.setattr(stars, "LARGEST_COMPONENT", 0)
 
 
+@pytest.mark.long
 def test_components_too_large_for_a_worker_are_decided_alike(
     spark, records, expected, large_components, tmp_path
 ):
@@ -287,6 +305,7 @@ def test_an_increment_is_judged_against_sketches_as_against_the_kept_records(spa
         run(frame_of(spark, new), tmp_path / "third", against=[folder], config=other)
 
 
+@pytest.mark.long
 def test_preferences_choose_as_on_one_machine(spark, records, tmp_path):
     config = Config(
         cluster=ClusterConfig(

@@ -17,7 +17,6 @@ from dedup.spark import electing, grouping, linking, meeting
 from dedup.spark.pieces import pieces
 from dedup.spark.preparing import sortable_id
 
-pytestmark = pytest.mark.long
 DAY = 86_400_000_000
 
 
@@ -199,6 +198,7 @@ def group(rows, **verify):
             "n_tokens": 90,
             "source": "a",
             "heading": None,
+            "subject": None,
         }
         | row
         for row in rows
@@ -216,6 +216,14 @@ def test_equal_keys_share_a_node_and_count_from_its_representative():
 def test_a_text_set_apart_has_no_node():
     rows = group([{"place": 5}, {"place": 3, "apart": 4}])
     assert [row["node"] for row in rows] == [5, None]
+
+
+def test_titles_of_other_subjects_split_a_short_text_of_one_source():
+    titles = [b"alden corp pays", b"brent mills declares", b"", b"alden corp", b"brent mills"]
+    rows = group([{"place": n, "subject": title} for n, title in enumerate(titles)])
+    assert [(row["node"], row["seq"]) for row in rows] == [(0, 0), (1, 0), (0, 1), (0, 2), (1, 1)]
+    rows = group([{"place": n, "subject": title, "source": str(n)} for n, title in enumerate(titles)])
+    assert {row["node"] for row in rows} == {0}
 
 
 def test_days_split_a_group_around_each_first():

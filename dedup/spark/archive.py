@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # Raised whenever cleaning, keys or sketches change so that old ones can't be compared with new ones.
-SCHEMA = 1
+SCHEMA = 2
 # Of a published record nothing is shown but its id: its text and what was taken out of it stay behind.
 _KEPT = tuple(name for name in PREPARED.names if name not in ("readable", "removed", "bad"))
 # Places of the n-th archive begin here; those of the input are below.

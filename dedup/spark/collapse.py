@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 _LIGHT = (
-    "place", "published", "rest", "id", "id_order", "source", "date", "flags", "bad", "removed",
-    "removed_bytes", "digest", "identity", "id_hash", "key_digest", "n_tokens",
+    "place", "published", "rest", "id", "id_order", "source", "date", "flags", "damage", "bad",
+    "removed", "removed_bytes", "digest", "identity", "id_hash", "key_digest", "n_tokens",
 )  # fmt: skip
 # A statistics file is held by every worker.
 _MOST_HOUSE_LINES = 20_000_000
@@ -40,7 +40,10 @@ def collapse(work: Workspace, prepared: DataFrame, config: Config) -> DataFrame:
     from pyspark.sql import functions as F  # noqa: N812
 
     heading = F.coalesce(F.nullif("title", F.lit("")), F.nullif("url", F.lit("")))
-    light = prepared.select(*_LIGHT, F.unhex(F.md5(heading)).alias("heading"))
+    is_short = F.col("flags").bitwiseAND(bits.SHORT) != 0
+    # Null for a text that is long enough to be one event whatever its title says.
+    subject = F.when(is_short, F.coalesce("title_key", F.lit(b"")))
+    light = prepared.select(*_LIGHT, F.unhex(F.md5(heading)).alias("heading"), subject.alias("subject"))
     equal = Window.partitionBy("digest", "published").orderBy("identity", "rest", "place")
     light = work.save("light", light.withColumn("occurrence", F.row_number().over(equal).cast("int")))
     flags = F.col("flags").bitwiseOR(F.coalesce("twice", F.lit(0).cast("long")))
@@ -49,15 +52,18 @@ def collapse(work: Workspace, prepared: DataFrame, config: Config) -> DataFrame:
     flagged = light.withColumn("salt", alone).join(_twice(light), ["id_hash", "salt"], "left")
     flagged = flagged.withColumn("flags", flags).drop("twice", "salt")
     single = F.col("bad").isNotNull() | (F.col("flags").bitwiseAND(bits.EMPTY | bits.STUB) != 0)
-    short = (F.col("flags").bitwiseAND(bits.SHORT) != 0) & F.col("date").isNotNull()
     day = F.expr(f"(date - pmod(date, {DAY_US})) div {DAY_US}")
-    keyed = flagged.withColumn("day", F.when(short, day).otherwise(F.lit(0).cast("long")))
+    keyed = flagged.withColumn(
+        "day", F.when(is_short & F.col("date").isNotNull(), day).otherwise(F.lit(0).cast("long"))
+    )
     keyed = keyed.withColumn("apart", F.when(single, F.col("place") + 1).otherwise(F.lit(0).cast("long")))
     order = [F.col("published").desc(), *_preferences(config), F.col("identity"), F.col("occurrence")]
     grouped = run_sorted(keyed, partial(group_rows, config=config), TOLD, by=list(GROUP_KEYS), then=order)
     notice = F.when(F.col("notice"), F.lit(bits.STUB)).otherwise(F.lit(0)).cast("long")
     grouped = grouped.withColumn("flags", F.col("flags").bitwiseOR(notice))
-    return work.save("grouped", grouped.drop("notice", "day", "apart", "heading", "rest"))
+    return work.save(
+        "grouped", grouped.drop("notice", "day", "apart", "heading", "subject", "damage", "rest")
+    )
 
 
 def _twice(light: DataFrame) -> DataFrame:
@@ -115,7 +121,7 @@ def _preferences(config: Config) -> list[Column]:
     for place, name in reversed(list(enumerate(priority))):
         standing = F.when(F.col("source") == name, F.lit(place)).otherwise(standing)
     columns = {
-        "undegraded": F.col("flags").bitwiseAND(bits.DEGRADED),
+        "undegraded": F.col("damage"),
         "source": standing,
         "clean": F.col("removed_bytes"),
         "earliest": F.coalesce("date", F.lit(_NEVER)),

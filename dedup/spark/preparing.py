@@ -16,6 +16,7 @@ from dedup.canonical import id_order
 from dedup.config import Config
 from dedup.files import Chunk, Fields, parse
 from dedup.files.splice import splice_text
+from dedup.flags import damage
 from dedup.pipeline.decisions import removals
 from dedup.pipeline.prepare import prepare
 from dedup.schema import RECORDS
@@ -34,6 +35,7 @@ PREPARED = pa.schema(
         ("date", pa.int64()),
         ("url", pa.string()),
         ("flags", pa.int64()),
+        ("damage", pa.int32()),  # `flags.damage` of them
         ("bad", pa.string()),
         ("readable", pa.string()),  # cleaned text, null when cleaning changed nothing
         ("removed", pa.string()),  # JSON list of {line, rule, chars}, null when nothing was removed
@@ -144,6 +146,7 @@ def _plain(prepared: pa.RecordBatch, place: pa.Array, rest: pa.Array) -> pa.Reco
         "rest": rest,
         "id_order": pa.array([sortable_id(token) for token in columns["id"].to_pylist()], pa.binary()),
         "removed": pa.array([_summary(value) for value in removed.to_pylist()], pa.string()),
+        "damage": pa.array(damage(columns["flags"].to_numpy())),
         "removed_bytes": pc.binary_length(removed).fill_null(0),
         "id_hash": pa.array(columns["id_hash"].to_numpy().view(np.int64)),
         "fingerprints": _as_bytes(columns["fingerprints"]),
