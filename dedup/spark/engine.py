@@ -169,6 +169,8 @@ class _Run:
         keep_text: bool,
         archive: str | None,
     ) -> Deduplicated:
+        from pyspark.sql import functions as F  # noqa: N812
+
         work, config, stage = self.work, self.config, self.progress.stage
         started_after = last_stage(work.session)
         counters: dict[str, int] = {}
@@ -179,8 +181,9 @@ class _Run:
             prepared = new
             for number, published in enumerate(against):
                 prepared = prepared.unionByName(self._published(published, number), allowMissingColumns=True)
-            n_docs, n_new = prepared.count(), new.count()
-            work.size_for(n_docs)
+            n_new = new.count()
+            n_docs, n_tokens = prepared.agg(F.count("*"), F.sum("n_tokens")).first()
+            work.size_for(n_docs, n_tokens or 0)
         self._tell("read", f"{n_new:,} records, {work.partitions} partitions")
         with stage("collapse"):
             grouped = collapse(work, prepared, config)

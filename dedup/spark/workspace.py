@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 # A partition of so many documents is about 70 MB of bucket entries: it sorts in memory.
 _DOCUMENTS_PER_PARTITION = 25_000
+# And so many tokens are 140 MB of keys and their classes: long texts make smaller partitions.
+_TOKENS_PER_PARTITION = 20_000_000
 _LARGEST_PARTITIONS = 50_000
 _BATCH_ROWS, _BATCH_BYTES = 8_192, 64 << 20
+# Bits of an address for the row in its file; the others number 16 million files.
+_ROW_BITS = 34
 # Row groups of the snapshot: small enough that one file gives work to many tasks.
 _SNAPSHOT_GROUP_BYTES = 8 << 20
 
@@ -54,9 +58,9 @@ class Workspace:
         except Exception:  # Spark Connect has no context
             return 8
 
-    def size_for(self, n_docs: int) -> None:
-        """Choose the number of partitions for so many documents."""
-        wanted = -(-n_docs // _DOCUMENTS_PER_PARTITION)
+    def size_for(self, n_docs: int, n_tokens: int) -> None:
+        """Choose the number of partitions for so many documents of so many tokens in all."""
+        wanted = max(-(-n_docs // _DOCUMENTS_PER_PARTITION), -(-n_tokens // _TOKENS_PER_PARTITION))
         self.partitions = self._fixed or max(self.parallelism, min(wanted, _LARGEST_PARTITIONS))
         self.session.conf.set("spark.sql.shuffle.partitions", str(self.partitions))
 
@@ -102,7 +106,7 @@ def place_column() -> Column:
     from pyspark.sql import functions as F  # noqa: N812
 
     part = F.regexp_extract(F.col("_metadata.file_name"), r"part-(\d+)", 1).cast("long")
-    return (F.shiftleft(part, 40) + F.col("_metadata.row_index")).alias("place")
+    return (F.shiftleft(part, _ROW_BITS) + F.col("_metadata.row_index")).alias("place")
 
 
 def run_stage(frame: DataFrame, stage: Stage, schema: pa.Schema) -> DataFrame:
