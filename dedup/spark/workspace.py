@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
-# A partition of so many documents is about 70 MB of bucket entries: it sorts in memory.
+# A partition of so many documents is about 90 MB of bucket entries: it sorts in memory.
 _DOCUMENTS_PER_PARTITION = 25_000
 # And so many tokens are 140 MB of keys and their classes: long texts make smaller partitions.
 _TOKENS_PER_PARTITION = 20_000_000
