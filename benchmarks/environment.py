@@ -24,6 +24,7 @@ _PACKAGES = (
     "gaoya",
     "orjson",
     "daft",
+    "pyspark",
 )
 
 
