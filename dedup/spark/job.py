@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import uuid
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -150,6 +151,8 @@ def _session(master: str | None) -> SparkSession:
     require_pyspark()
     from pyspark.sql import SparkSession
 
+    # PySpark asks for pandas before it runs Arrow functions, which have no use for it.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     builder = SparkSession.builder.appName("dedup")
     if master:
         builder = builder.master(master)
