@@ -36,8 +36,8 @@ _FRAME_NUMBERS = 0.5
 _CASELESS_FRAME_TOKENS = 12
 # Lists of links: lines of up to so many tokens, each begun with a capital, that end no sentence.
 _LINK_TOKENS = 16
-# Five characters of a script without spaces are two words.
-_WORD_LENGTH, _CHARACTER_LENGTH = 5, 2
+# Four words are as long as five characters of a script without spaces: a link has up to 20, a sentence more.
+_WORD_LENGTH, _CHARACTER_LENGTH = 5, 4
 _LINK_LINES = 3
 _LINK_CAPITALS = 0.75
 _LINK_NUMBERS = 0.2
