@@ -155,3 +155,12 @@ def test_a_source_that_loses_nearly_everything_is_warned_of(job):
     ran = invoke("run", job.records(*records), "-q")
     assert ran.code == 0
     assert ran.err.startswith("dedup: warning: source 'Wire' loses 119 of its 120 records")
+
+
+def test_warnings_of_many_sources_do_not_flood(job):
+    records = [{"id": n, "source": f"Wire {n % 7}", "text": STORM} for n in range(7 * 110)]
+    ran = invoke("run", job.records(*records), "-q")
+    assert ran.code == 0
+    lines = ran.err.splitlines()
+    assert len(lines) == 6
+    assert "and 2 more" in lines[-1]

@@ -24,6 +24,8 @@ from dedup.pipeline.warming import warm
 if TYPE_CHECKING:
     from dedup.report.model import ReportTexts
 
+# A run over hundreds of sources must not scroll everything else away.
+_WARNINGS_SHOWN = 5
 _OUTPUTS = ("decisions", "report", "dropped", "rejects", "manifest", "statistics")
 _NOT_SETTINGS = (
     "inputs", "output", "output_format", "dry_run", "config", "quiet", "debug", "report_texts", *_OUTPUTS,
@@ -83,8 +85,11 @@ def run_command(flags: Mapping[str, Any]) -> None:
 
 
 def _report(summary: Summary, flags: Mapping[str, Any]) -> None:
-    for warning in summary.warnings:
+    for warning in summary.warnings[:_WARNINGS_SHOWN]:
         print_line(f"warning: {warning}")
+    more = len(summary.warnings) - _WARNINGS_SHOWN
+    if more > 0:
+        print_line(f"warning: and {more} more like these; --manifest FILE lists all")
     if not flags["quiet"]:
         print_summary(summary)
 
