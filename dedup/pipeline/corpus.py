@@ -156,7 +156,7 @@ class Corpus:
     @cached_property
     def _tokens(self) -> list[tuple[memoryview, NDArray[np.int64]]]:
         found = [utf8_buffers(batch.column("id")) for batch in self.batches]
-        return [(memoryview(data), ends) for data, ends in found]
+        return [(data.data, ends) for data, ends in found]
 
     @cached_property
     def published(self) -> NDArray[np.bool_]:
