@@ -105,21 +105,15 @@ def test_a_miss_that_only_its_dates_keep_apart_says_so(tmp_path):
     assert pair.reason.endswith("; kept for their dates")
 
 
+def label_command(target):
+    flags = [SAMPLES, "--label", "-o", str(target), "--workers", "1"]
+    return [sys.executable, "-m", "dedup", "audit", *flags]
+
+
 def asked(folder, answers, **settings):
     """Return the finished dialogue and the labels written."""
     target = folder / "truth.jsonl"
-    command = [
-        sys.executable,
-        "-m",
-        "dedup",
-        "audit",
-        SAMPLES,
-        "--label",
-        "-o",
-        str(target),
-        "--workers",
-        "1",
-    ]
+    command = label_command(target)
     done = subprocess.run(command, input=answers, capture_output=True, check=False, **settings)
     return done, [json.loads(line)["drop"] for line in target.read_bytes().splitlines()]
 
@@ -134,20 +128,9 @@ def test_a_mistyped_answer_is_asked_again_and_the_end_of_input_keeps_the_answers
 
 def test_an_interrupted_dialogue_keeps_the_answers(tmp_path):
     target = tmp_path / "truth.jsonl"
-    command = [
-        sys.executable,
-        "-m",
-        "dedup",
-        "audit",
-        SAMPLES,
-        "--label",
-        "-o",
-        str(target),
-        "--workers",
-        "1",
-    ]
+    command = label_command(target)
     with subprocess.Popen(
-        [*command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     ) as process:
         process.stdin.write(b"y\nn\n")
         shown = b""

@@ -36,8 +36,8 @@ _CALENDAR = WEEKDAY | MONTH
 
 def cancel(
     a: View, b: View, left: list[int], right: list[int], facts_a: int, facts_b: int
-) -> tuple[list[int], list[int], int]:
-    """Remove what both sides have in some form; return the rest and the number of misspelt words.
+) -> tuple[list[int], list[int]]:
+    """Remove what both sides have in some form; return the rest.
 
     `facts_a` and `facts_b` are the bits of what the tokens of either side mean.
     """
@@ -45,16 +45,16 @@ def cancel(
     in_words = (facts_a | facts_b) & VALUE
     if len(left) == 1 and len(right) == 1:
         if in_words and not without_same_values(tokens_a, tokens_b, left, right)[0]:
-            return [], [], 0
+            return [], []
         return _cancel_one(left, right, tokens_a[left[0]], tokens_b[right[0]])
     if min(len(left), len(right)) > REWORDED_TOKENS:
-        return left, right, 0
+        return left, right
     words_a = [tokens_a[p] for p in left]
     words_b = [tokens_b[p] for p in right]
     letters_a, letters_b = "".join(words_a), "".join(words_b)
     # "women s" and "womens", "400 000" and "400000", words run together at a line's end.
     if letters_a == letters_b:
-        return [], [], 0
+        return [], []
     if not letters_a.isalpha() and not letters_b.isalpha():
         left, right = _without_same_digits(left, right, words_a, words_b)
     if in_words:
@@ -63,15 +63,14 @@ def cancel(
         left, right = _without_same_day(a, b, left, right)
     if left and right and len(left) * len(right) <= VARIANT_PAIRS:
         return _without_variants(left, right, tokens_a, tokens_b)
-    return left, right, 0
+    return left, right
 
 
-def _cancel_one(left: list[int], right: list[int], word: str, other: str) -> tuple[list[int], list[int], int]:
-    if fold(word) == fold(other):
-        return [], [], 0
-    if may_vary(word, other) and (is_variant(word, other) or is_abbreviation(word, other)):
-        return [], [], 1
-    return left, right, 0
+def _cancel_one(left: list[int], right: list[int], word: str, other: str) -> tuple[list[int], list[int]]:
+    same = fold(word) == fold(other) or (
+        may_vary(word, other) and (is_variant(word, other) or is_abbreviation(word, other))
+    )
+    return ([], []) if same else (left, right)
 
 
 def _without_same_day(a: View, b: View, left: list[int], right: list[int]) -> tuple[list[int], list[int]]:
@@ -143,7 +142,7 @@ def _without_same_digits(
 
 def _without_variants(
     left: list[int], right: list[int], tokens_a: list[str], tokens_b: list[str]
-) -> tuple[list[int], list[int], int]:
+) -> tuple[list[int], list[int]]:
     # A variant has the same first letter; a digit may be one side's letter.
     begun: dict[str, list[int]] = {}
     for q in right:
@@ -163,7 +162,7 @@ def _without_variants(
                 break
         else:
             rest.append(p)
-    return (rest, [q for q in right if q not in gone], len(gone)) if gone else (left, right, 0)
+    return (rest, [q for q in right if q not in gone]) if gone else (left, right)
 
 
 def same_reading(a: View, b: View, left: list[int], right: list[int]) -> bool:

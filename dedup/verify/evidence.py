@@ -47,7 +47,6 @@ class Side:
 
     own: int = 0  # tokens
     longest: int = 0  # own tokens in one gap
-    second: int = 0  # and in the next longest
     clause: int = 0  # most words that the other text has nowhere in a gap where it has next to nothing
     numbers: int = 0  # numbers that the other text has nowhere
     names: int = 0  # names that the other text has nowhere
@@ -65,13 +64,10 @@ class Evidence:
     sides: tuple[Side, Side]
     matched: int
     n_runs: int
-    windowed: bool
     numbers: list[tuple[str, str]] = field(default_factory=list)  # numbers exchanged, mere swaps left out
     names: list[tuple[str, str]] = field(default_factory=list)  # names exchanged
     days: int = 0  # gaps in which one weekday or month stands for another
     stage: str = ""  # what the lead of one says was done, and of the other was not
-    exchanges: int = 0  # numbers and names exchanged, swaps included
-    variants: int = 0  # words that differ by a slip of the keys
     moved: list[int] = field(default_factory=lambda: [0, 0])  # tokens found elsewhere in the other text
     swaps: tuple[Counter[str], Counter[str]] = field(default_factory=lambda: (Counter(), Counter()))
     replaced: str = ""  # a passage that another stands for again and again, where capitals name nothing
@@ -98,7 +94,7 @@ def collect(
         Forgive letters taken for others.
     """
     counts = survey.counts
-    evidence = Evidence((Side(), Side()), survey.matched, counts[gaps.RUNS], survey.windowed)
+    evidence = Evidence((Side(), Side()), survey.matched, counts[gaps.RUNS])
     evidence.moved = counts[gaps.MOVED_A : gaps.MOVED_B + 1]
     evidence.sides[0].foreign, evidence.sides[1].foreign = counts[gaps.FOREIGN_A : gaps.FOREIGN_B + 1]
     marks_a, marks_b = survey.marks
@@ -122,8 +118,7 @@ def collect(
                 a, b, _chosen(marks_a, i1, i2, _OWN_OR_CANCELLED), _chosen(marks_b, j1, j2, _OWN_OR_CANCELLED)
             ):
                 continue
-            left, right, variants = cancel(a, b, left, right, facts_left, facts_right)
-            evidence.variants += variants
+            left, right = cancel(a, b, left, right, facts_left, facts_right)
             if caseless and left and right:
                 _note_replaced(a, b, gap, seen, evidence)
         if left or right:
@@ -216,13 +211,11 @@ def _count_facts(
         if (numbers_a or known_a) and (numbers_b or known_b):
             evidence.swaps[0].update(number_of(a.tokens[p]) for p in numbers_a + known_a)
             evidence.swaps[1].update(number_of(b.tokens[p]) for p in numbers_b + known_b)
-            evidence.exchanges += min(len(numbers_a), len(numbers_b))
         subjects = _capitals(a, left), _capitals(b, right)
         if all(subjects):
             evidence.subjects[0].update(subjects[0])
             evidence.subjects[1].update(subjects[1])
         if names_a and names_b:
-            evidence.exchanges += min(len(names_a), len(names_b))
             evidence.names += [(a.tokens[p], b.tokens[q]) for p, q in zip(names_a, names_b, strict=False)]
         if facts[0] & _CALENDAR and facts[1] & _CALENDAR:
             evidence.days += exchanges_days(
@@ -250,10 +243,7 @@ def _capitals(view: View, places: list[int]) -> list[str]:
 def _count_tokens(view: View, places: list[int], side: Side) -> None:
     n = len(places)
     side.own += n
-    if n > side.longest:
-        side.longest, side.second = n, side.longest
-    elif n > side.second:
-        side.second = n
+    side.longest = max(side.longest, n)
     if n > LONG_PASSAGE:
         side.prose += n
     elif n >= SENTENCE_TOKENS:
