@@ -31,7 +31,7 @@ from dedup.kernels import overlaps as kernels
 from dedup.normaliser.key import utf8_buffers
 from dedup.pipeline.prepare import prepare
 from dedup.records import ScoredPair
-from dedup.verify import Overlap, View, relate, rules
+from dedup.verify import Overlap, View, read_tokens, relate, rules, shingle_sets
 
 DROPPED = ("near", "contained")
 FOUND = (*DROPPED, "partial", "revised")
@@ -68,23 +68,15 @@ def load(corpus: Path, pairs: Path) -> list[Judged]:
     config = Config()
     fields = choose_fields(sorted({name for row in records for name in row}), ReadConfig())
     batch = prepare(parse_objects(records, fields, 1), config)
+    tokens = read_tokens(*utf8_buffers(batch.column("key")), *utf8_buffers(batch.column("classes")))
+    titles, sources, dates = (batch.column(n).to_pylist() for n in ("title_key", "source", "date"))
     views = [
-        View(key, classes, title_tokens=(title or b"").decode().split(), source=source, date=date)
-        for key, classes, title, source, date in zip(
-            *(batch.column(n).to_pylist() for n in ("key", "classes", "title_key", "source", "date")),
-            strict=True,
-        )
+        View.of(tokens, n, title_tokens=(title or b"").decode().split(), source=sources[n], date=dates[n])
+        for n, title in enumerate(titles)
     ]
     place = {row["id"]: number for number, row in enumerate(records)}
     ends = np.array([[place[row["a"]], place[row["b"]]] for row in judged], np.int64).reshape(-1, 2)
-    key, key_offsets = utf8_buffers(batch.column("key"))
-    classes, class_offsets = utf8_buffers(batch.column("classes"))
-    shingles = np.empty(int(class_offsets[-1] - class_offsets[0]) + len(records) + 1, np.uint64)
-    sets = np.zeros(len(records) + 1, np.int64)
-    size = config.sketch
-    kernels.shingle_sets(
-        key, key_offsets, classes, class_offsets, size.shingle_tokens, size.shingle_characters, shingles, sets
-    )
+    shingles, sets = shingle_sets(tokens, config.sketch)
     left, right = np.ascontiguousarray(ends[:, 0]), np.ascontiguousarray(ends[:, 1])
     shared = np.zeros(len(judged), np.int32)
     kernels.shared_shingles(shingles, sets, left, right, shared)

@@ -25,6 +25,7 @@ from dedup.pipeline.judge import Keyed, judge_keys
 from dedup.pipeline.prepare import prepare
 from dedup.sketch import sketch
 from dedup.statistics import Statistics
+from dedup.verify import read_tokens, shingle_sets
 
 N_DOCS = 2000
 FIELDS = Fields("text", "id", "title", "source", "date")
@@ -118,13 +119,8 @@ def test_candidates(rate, sketched):
 
 def test_shingle_overlaps(rate, sketched, keyed):
     pairs = find_candidates(sketched, Config().candidates).pairs
-    n_tokens = np.diff(keyed.class_offsets)
-    shingles, sets = np.empty(int(n_tokens.sum()) + N_DOCS, np.uint64), np.zeros(N_DOCS + 1, np.int64)
-    config = Config().sketch
-    overlaps.shingle_sets(
-        keyed.key, keyed.key_offsets, keyed.classes, keyed.class_offsets,
-        config.shingle_tokens, config.shingle_characters, shingles, sets,
-    )  # fmt: skip
+    tokens = read_tokens(keyed.key, keyed.key_offsets, keyed.classes, keyed.class_offsets)
+    shingles, sets = shingle_sets(tokens, Config().sketch)
     shared = np.zeros(len(pairs), np.int32)
     left, right = (np.ascontiguousarray(pairs[:, side]) for side in (0, 1))
     rate(overlaps.shared_shingles, shingles, sets, left, right, shared, n=len(pairs))

@@ -7,10 +7,11 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dedup.config import Config
+from dedup.config import Config, SketchConfig
 from dedup.kernels import overlaps
 from dedup.normaliser.key import make_keys, utf8_buffers
 from dedup.statistics import Statistics, learn, load
+from dedup.verify import read_tokens, shingle_sets
 
 TEXTS = st.lists(
     st.lists(st.sampled_from(["a", "b", "c", "dd", "12", "東", "京"]), max_size=30).map(" ".join),
@@ -33,11 +34,8 @@ def shingle_set(key: str, classes: bytes) -> set[tuple[str, ...]]:
 @settings(max_examples=150, deadline=None)
 def test_shared_shingles_are_those_of_python_sets(texts: list[str]) -> None:
     keys, classes = make_keys(pa.array(texts, pa.large_string()))
-    key, key_offsets = utf8_buffers(keys)
-    kinds, class_offsets = utf8_buffers(classes)
-    shingles = np.empty(len(kinds) + len(texts), np.uint64)
-    sets = np.zeros(len(texts) + 1, np.int64)
-    overlaps.shingle_sets(key, key_offsets, kinds, class_offsets, 3, 5, shingles, sets)
+    tokens = read_tokens(*utf8_buffers(keys), *utf8_buffers(classes))
+    shingles, sets = shingle_sets(tokens, SketchConfig(shingle_tokens=3, shingle_characters=5))
     expected = [shingle_set(k.as_py().decode(), c.as_py()) for k, c in zip(keys, classes, strict=True)]
     assert np.diff(sets).tolist() == [len(s) for s in expected]
     left, right = np.triu_indices(len(texts), 1)

@@ -75,8 +75,7 @@ def test_token_hashes_are_those_of_the_sketches() -> None:
 def test_house_lines_are_marked_by_their_hashes() -> None:
     house = make_view("Give to the fund that pays us")
     view = make_view("The board met.\nGive to the fund that pays us\nIt voted.")
-    marks = view.house_marks(np.sort(line_hashes(house)))
-    assert marks is not None
+    marks = view.among.mark_house(np.sort(line_hashes(house)))
     assert [t for t, m in zip(view.tokens, marks, strict=True) if m == bits.HOUSE] == list(house.tokens)
 
 

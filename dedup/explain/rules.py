@@ -144,7 +144,7 @@ def _verifier(
     house = statistics.house
     if min(view.n_tokens for view in views) < rules.TITLED_TOKENS:
         house = np.empty(0, np.uint64)
-    shown = survey(*views, (views[0].house_marks(house), views[1].house_marks(house)))
+    shown = survey(*views, house)
     evidence = collect(*views, shown, _NEVER_HOPELESS, ocr=ocr)
     limits = rules.limits_of(config.verify.profile)
     containment = 1.0 if ocr else overlap.containment

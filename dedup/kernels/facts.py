@@ -44,12 +44,27 @@ def hash_piece(data, start, end):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def name_facts(key, classes, special, special_fold, special_facts, hashes, folded, facts, tally):  # type: ignore[no-untyped-def]
-    """Fill `hashes`, `folded` (uint64) and `facts` (uint16) with one value per token.
+def name_all_facts(
+    key, key_offsets, classes, class_offsets, special, special_fold, special_facts, hashes, folded, facts,
+    starts, tallies,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Fill, for each document (int64 offsets, n + 1), what `name_facts` fills for one."""
+    for d in range(key_offsets.shape[0] - 1):
+        start, end = class_offsets[d], class_offsets[d + 1]
+        name_facts(
+            key[key_offsets[d] : key_offsets[d + 1]], classes[start:end], special, special_fold,
+            special_facts, hashes[start:end], folded[start:end], facts[start:end], starts[start:end],
+            tallies[d],
+        )  # fmt: skip
+
+
+@kernel
+def name_facts(key, classes, special, special_fold, special_facts, hashes, folded, facts, starts, tally):  # type: ignore[no-untyped-def]
+    """Fill `hashes`, `folded` (uint64), `facts` (uint16) and `starts` (uint32) with one value per token.
 
     Two ways of writing a number, a scale or a per cent sign have one `folded`
     value. `special` (uint64, a power of two long, 0 where empty) finds the
-    words with a meaning of their own. `tally` (int64, 3) gets the numbers of
+    words with a meaning of their own; `starts` are places in the key. `tally` (int64, 3) gets the numbers of
     words inside sentences, of those with a capital, and of distinct NOUNS.
     """
     mask = np.uint64(special.shape[0] - 1)
@@ -61,6 +76,7 @@ def name_facts(key, classes, special, special_fold, special_facts, hashes, folde
             at += 1
         end = at
         at += 1
+        starts[t] = start
         value = hash_piece(key, start, end)
         hashes[t] = value
         fold = value
@@ -148,6 +164,16 @@ def tally_gaps(gaps, marks_a, facts_a, classes_a, marks_b, facts_b, classes_b, t
             tally[g, side] = n_own
             tally[g, 2 + side] = own
             tally[g, 4 + side] = own | framed
+
+
+@kernel
+def mark_houses(offsets, hashes, classes, house, prime, marks):  # type: ignore[no-untyped-def]
+    """Mark the house lines of each document (int64 offsets, n + 1); return the number of their tokens."""
+    marked = 0
+    for d in range(offsets.shape[0] - 1):
+        start, end = offsets[d], offsets[d + 1]
+        marked += mark_house(hashes[start:end], classes[start:end], house, prime, marks[start:end])
+    return marked
 
 
 @kernel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dedup.kernels.align import align, number_tokens
 from dedup.kernels.cache import kernel
 from dedup.kernels.facts import (
     CANCELLED,
@@ -14,6 +15,7 @@ from dedup.kernels.facts import (
     CLASS_UPPER,
     HOUSE,
     LACKED,
+    MATCHED,
     MONTH,
     MOVED,
     NO_NAME,
@@ -32,7 +34,7 @@ from dedup.kernels.frames import (
     drop_dateline,
     find_frames,
 )
-from dedup.kernels.passages import MOVED_RUN, SALT, fill, holds, mark_moved
+from dedup.kernels.passages import MOVED_RUN, holds, list_numbers, list_runs, mark_moved
 
 # Places in `counts`. Those of the second text follow those of the first.
 (
@@ -42,8 +44,8 @@ from dedup.kernels.passages import MOVED_RUN, SALT, fill, holds, mark_moved
     N_COUNTS,
 ) = range(26)  # fmt: skip
 
-_U1, _U3 = np.uint64(1), np.uint64(3)
-_NONE = np.uint64(0)
+_U1 = np.uint64(1)
+_NONE, _TOP = np.uint64(0), np.int64(0)
 _LOOK, _MARK = np.bool_(False), np.bool_(True)
 # Equal runs up to here between much longer gaps are chance ("of the"), not a match.
 _CHANCE_RUN = 3
@@ -59,22 +61,17 @@ _NOTICE_TOKENS = 100
 
 
 @kernel
-def find_gaps(blocks, hashes_a, hashes_b, gaps):  # type: ignore[no-untyped-def]
-    """Drop chance runs from `blocks` (int32, n × 3) and fill `gaps` (int32, n + 1 × 4).
+def find_gaps(blocks, n_blocks, n_a, n_b, gaps):  # type: ignore[no-untyped-def]
+    """Drop chance runs from `blocks` (int32, n × 3) and fill `gaps` (int32, n + 1 × 4) of two texts' lengths.
 
-    Return the numbers of blocks kept and of gaps; -1 for the first if a block's tokens differ.
+    Return the numbers of blocks kept and of gaps.
     """
-    n_a, n_b = hashes_a.shape[0], hashes_b.shape[0]
-    n_blocks = blocks.shape[0]
     n_kept = 0
     n_gaps = 0
     end_a = 0
     end_b = 0
     for k in range(n_blocks):
         i, j, n = blocks[k, 0], blocks[k, 1], blocks[k, 2]
-        for t in range(n):
-            if hashes_a[i + t] != hashes_b[j + t]:
-                return -1, 0
         if n <= _CHANCE_RUN:
             next_a = blocks[k + 1, 0] if k + 1 < n_blocks else n_a
             next_b = blocks[k + 1, 1] if k + 1 < n_blocks else n_b
@@ -96,25 +93,24 @@ def find_gaps(blocks, hashes_a, hashes_b, gaps):  # type: ignore[no-untyped-def]
 
 @kernel
 def weigh_gaps(
-    blocks, gaps, hashes_a, folded_a, facts_a, classes_a, cased_a, marks_a, hashes_b, folded_b, facts_b,
-    classes_b, cased_b, marks_b, counts,
+    blocks, gaps, hashes_a, folded_a, facts_a, classes_a, cased_a, known_a, marks_a, hashes_b, folded_b,
+    facts_b, classes_b, cased_b, known_b, marks_b, counts,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Mark the tokens of all gaps and fill `counts` (int64, N_COUNTS).
 
     `marks_a`, `marks_b` (uint8) come zeroed, or HOUSE where a token stands in
-    a house line; `cased_a`, `cased_b` tell whether capitals mean something.
+    a house line; `cased_a`, `cased_b` tell whether capitals mean something,
+    `known_a`, `known_b` (bool) which tokens stand anywhere in the other text.
     The counts called CERTAIN and LEAST hold even if every word in doubt turns
     out to be a misspelling of the word it stands for.
     """
     n_a, n_b = hashes_a.shape[0], hashes_b.shape[0]
-    slots = 16
-    while slots < 5 * n_a or slots < 5 * n_b:
-        slots *= 2
-    mask = np.uint64(slots - 1)
-    table_a = np.zeros(slots, np.uint64)
-    table_b = np.zeros(slots, np.uint64)
-    fill(table_a, mask, hashes_a, folded_a, facts_a)
-    fill(table_b, mask, hashes_b, folded_b, facts_b)
+    numbers_a, numbers_b = list_numbers(folded_a, facts_a), list_numbers(folded_b, facts_b)
+    long_a, long_b = False, False
+    for g in range(gaps.shape[0]):
+        long_a = long_a or gaps[g, 1] - gaps[g, 0] >= MOVED_RUN
+        long_b = long_b or gaps[g, 3] - gaps[g, 2] >= MOVED_RUN
+    runs_a, runs_b = list_runs(hashes_a, long_b), list_runs(hashes_b, long_a)
     counts[RUNS] = blocks.shape[0]
     for k in range(blocks.shape[0]):
         counts[COMMON] += blocks[k, 2]
@@ -158,9 +154,9 @@ def weigh_gaps(
                     marks[t] = OWN
             if end - start >= MOVED_RUN:
                 if side == 0:
-                    mark_moved(hashes_a, start, end, table_b, mask, marks_a)
+                    mark_moved(hashes_a, start, end, runs_b, marks_a)
                 else:
-                    mark_moved(hashes_b, start, end, table_a, mask, marks_b)
+                    mark_moved(hashes_b, start, end, runs_a, marks_b)
             own[side] = 0
             for t in range(start, end):
                 counts[MOVED_A + side] += marks[t] == MOVED
@@ -217,12 +213,12 @@ def weigh_gaps(
         stamp = False
         for side in range(2):
             start, end = (a1, a2) if side == 0 else (b1, b2)
-            hashes = hashes_a if side == 0 else hashes_b
+            known = known_a if side == 0 else known_b
             folded = folded_a if side == 0 else folded_b
             facts = facts_a if side == 0 else facts_b
             classes = classes_a if side == 0 else classes_b
             marks = marks_a if side == 0 else marks_b
-            table = table_b if side == 0 else table_a
+            table = numbers_b if side == 0 else numbers_a
             lacking[side] = 0
             sure[side] = 0
             digits[side] = 0
@@ -249,7 +245,7 @@ def weigh_gaps(
                     plain = not classes[t] & CLASS_LINE and facts[t] & PLAIN
                     if plain:
                         given[side] += 1
-                    if not holds(table, mask, folded[t] * _U3 + SALT):
+                    if not holds(table, np.uint64(table.shape[0] - 1), folded[t]):
                         marks[t] = LACKED
                         lacking[side] += 1
                         if plain:
@@ -263,7 +259,7 @@ def weigh_gaps(
                     if unit != scale:
                         scale = unit
                         scales += 1
-                elif not holds(table, mask, hashes[t]):
+                elif not known[t]:
                     marks[t] = LACKED
                     kind = classes[t]
                     # A notice opens with its subject.
@@ -311,3 +307,71 @@ def weigh_gaps(
                 counts[LEAST_NUMBERS_A + side] += sure[side]
     # A number that moved on by one place in a series is in the other text: only what is nowhere counts.
     counts[CERTAIN] = min(certain[0], certain[1])
+
+
+@kernel
+def survey_pairs(
+    first, left, right, in_house, offsets, hashes, folded, facts, classes, cased, house, given, is_given,
+    marks_at, marks, gaps_at, gaps, counts,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Align and weigh pairs of documents from `first` on; return the first one for which `gaps` has no room.
+
+    Parameters
+    ----------
+    left, right : int64 (n_pairs,)
+        Documents.
+    in_house : bool (n_pairs,)
+        Whether `house` counts.
+    offsets : int64 (n_documents + 1,)
+        Places of the documents' tokens in `hashes`, `folded` (uint64), `facts` (uint16), `classes` (uint8)
+        and, unless it is empty, `house` (uint8, HOUSE in a house line).
+    cased : bool (n_documents,)
+        Whether a capital means something.
+    given : int32 (n_runs, 3)
+        The equal runs, where `is_given`, of a single pair.
+    marks_at, gaps_at : int64 (n_pairs + 1,)
+        Places of each pair in `marks` (uint8; the left text's, then the right one's) and, filled here, in
+        `gaps` (int32, n × 4).
+    counts : int64 (n_pairs, N_COUNTS)
+    """
+    for p in range(first, left.shape[0]):
+        a, b = left[p], right[p]
+        begin_a, end_a, begin_b, end_b = offsets[a], offsets[a + 1], offsets[b], offsets[b + 1]
+        n_a, n_b = end_a - begin_a, end_b - begin_b
+        at = gaps_at[p]
+        most = given.shape[0] if is_given else min(n_a, n_b)
+        if gaps.shape[0] - at < most + 1:
+            return p
+        hashes_a, hashes_b = hashes[begin_a:end_a], hashes[begin_b:end_b]
+        ids_a, ids_b = np.empty(n_a, np.int32), np.empty(n_b, np.int32)
+        n_ids = number_tokens(hashes_a, hashes_b, ids_a, ids_b)
+        found = np.zeros(n_ids, np.bool_)
+        known_a, known_b = np.empty(n_a, np.bool_), np.empty(n_b, np.bool_)
+        for t in range(n_b):
+            known_b[t] = ids_b[t] >= 0
+            if ids_b[t] >= 0:
+                found[ids_b[t]] = True
+        for t in range(n_a):
+            known_a[t] = found[ids_a[t]]
+        blocks = np.empty((most, 3), np.int32)
+        if is_given:
+            n_blocks = most
+            blocks[:] = given
+        else:
+            n_blocks = align(ids_a, ids_b, n_ids, _TOP, n_a, _TOP, n_b, blocks, _TOP)
+        n_blocks, n_gaps = find_gaps(blocks, n_blocks, n_a, n_b, gaps[at:])
+        gaps_at[p + 1] = at + n_gaps
+        place = marks_at[p]
+        marks_a, marks_b = marks[place : place + n_a], marks[place + n_a : place + n_a + n_b]
+        if in_house[p] and house.shape[0] > 0:
+            marks_a[:] = house[begin_a:end_a]
+            marks_b[:] = house[begin_b:end_b]
+        else:
+            marks_a[:] = MATCHED
+            marks_b[:] = MATCHED
+        weigh_gaps(
+            blocks[:n_blocks], gaps[at : at + n_gaps], hashes_a, folded[begin_a:end_a], facts[begin_a:end_a],
+            classes[begin_a:end_a], cased[a], known_a, marks_a, hashes_b, folded[begin_b:end_b],
+            facts[begin_b:end_b], classes[begin_b:end_b], cased[b], known_b, marks_b, counts[p],
+        )  # fmt: skip
+    return np.int64(left.shape[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dedup.kernels.cache import kernel
-from dedup.kernels.sketches import hash_shingles, hash_tokens
+from dedup.kernels.sketches import hash_shingles
 
 _NONE = np.uint64(0)
 
@@ -19,23 +19,23 @@ def gather(source, at, lengths, target, places):
 
 
 @kernel
-def shingle_sets(key, key_offsets, classes, class_offsets, size, unspaced_size, shingles, sets):
-    """Fill `shingles` with the distinct shingles of each document; `sets` (n + 1) tells where they stand."""
+def shingle_sets(hashes, classes, offsets, size, unspaced_size, shingles, sets):
+    """Fill `shingles` with the distinct shingles of each document, made of the hashes of its tokens.
+
+    `sets` (n + 1) tells where they stand.
+    """
     longest = 1
-    for document in range(key_offsets.shape[0] - 1):
-        longest = max(longest, class_offsets[document + 1] - class_offsets[document])
-    tokens = np.empty(longest, np.uint64)
+    for document in range(offsets.shape[0] - 1):
+        longest = max(longest, offsets[document + 1] - offsets[document])
     every = np.empty(longest, np.uint64)
     n_slots = 4
     while n_slots < 2 * longest:
         n_slots *= 2
     table = np.zeros(n_slots, np.uint64)
     n_out = 0
-    for document in range(key_offsets.shape[0] - 1):
-        n_tokens = hash_tokens(key, key_offsets[document], key_offsets[document + 1], tokens)
-        n_every = hash_shingles(
-            tokens, classes, class_offsets[document], n_tokens, size, unspaced_size, every
-        )
+    for document in range(offsets.shape[0] - 1):
+        start, end = offsets[document], offsets[document + 1]
+        n_every = hash_shingles(hashes[start:end], classes, start, end - start, size, unspaced_size, every)
         slots = 4
         while slots < 2 * n_every:
             slots *= 2

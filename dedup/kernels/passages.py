@@ -7,11 +7,11 @@ import numpy as np
 from dedup.kernels.cache import kernel
 from dedup.kernels.facts import MOVED, NUMBER, OWN
 
-SALT = np.uint64(0xA0761D6478BD642F)
+_SALT = np.uint64(0xA0761D6478BD642F)
 # A passage unmatched in place counts as moved when runs of so many tokens stand in the other text.
 MOVED_RUN = 5
 _PRIME = np.uint64(0xD6E8FEB86659FD93)
-_U1, _U3, _U29, _U32 = (np.uint64(n) for n in (1, 3, 29, 32))
+_U1, _U29, _U32 = (np.uint64(n) for n in (1, 29, 32))
 _NONE = np.uint64(0)
 
 
@@ -39,7 +39,7 @@ def holds(table, mask, value):  # type: ignore[no-untyped-def]
 
 @kernel
 def _run_hash(hashes, at):  # type: ignore[no-untyped-def]
-    value = SALT
+    value = _SALT
     for k in range(MOVED_RUN):
         value = (value ^ hashes[at + k]) * _PRIME
         value ^= value >> _U29
@@ -47,20 +47,44 @@ def _run_hash(hashes, at):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def fill(table, mask, hashes, folded, facts):  # type: ignore[no-untyped-def]
-    """Put a text's tokens, numbers and runs into one table."""
-    n = hashes.shape[0]
-    for t in range(n):
-        insert(table, mask, hashes[t])
-        if facts[t] & NUMBER:
-            insert(table, mask, folded[t] * _U3 + SALT)
-    for t in range(n - MOVED_RUN + 1):
-        insert(table, mask, _run_hash(hashes, t))
+def open_table(n_values):  # type: ignore[no-untyped-def]
+    """Return an empty table with room for `n_values`; its length less one masks a place in it."""
+    slots = 16
+    while slots < 2 * n_values:
+        slots *= 2
+    return np.zeros(slots, np.uint64)
 
 
 @kernel
-def mark_moved(hashes, start, end, table, mask, marks):  # type: ignore[no-untyped-def]
+def list_numbers(folded, facts):  # type: ignore[no-untyped-def]
+    """Return a table of the numbers of a text, in their one form."""
+    n_numbers = 0
+    for t in range(facts.shape[0]):
+        n_numbers += facts[t] & NUMBER != 0
+    table = open_table(n_numbers)
+    mask = np.uint64(table.shape[0] - 1)
+    if n_numbers:
+        for t in range(facts.shape[0]):
+            if facts[t] & NUMBER:
+                insert(table, mask, folded[t])
+    return table
+
+
+@kernel
+def list_runs(hashes, wanted):  # type: ignore[no-untyped-def]
+    """Return a table of the runs of a text, empty if they are not wanted."""
+    n_runs = max(0, hashes.shape[0] - MOVED_RUN + 1) if wanted else 0
+    table = open_table(n_runs)
+    mask = np.uint64(table.shape[0] - 1)
+    for t in range(n_runs):
+        insert(table, mask, _run_hash(hashes, t))
+    return table
+
+
+@kernel
+def mark_moved(hashes, start, end, table, marks):  # type: ignore[no-untyped-def]
     """Mark runs of a gap that stand in the other text."""
+    mask = np.uint64(table.shape[0] - 1)
     at = start
     last = end - MOVED_RUN
     while at <= last:

@@ -18,7 +18,7 @@ from dedup.kernels import overlaps as kernels
 from dedup.pipeline.corpus import Corpus, Located
 from dedup.schema import RELATIONS, VERDICTS
 from dedup.statistics import Statistics
-from dedup.verify import Overlap, View, decide_by_sets, relate
+from dedup.verify import Overlap, View, decide_by_sets, read_tokens, relate_pairs, shingle_sets
 
 _PAIRS_PER_TASK = 1024
 # A task holds the keys of its documents in memory; very long texts make smaller tasks.
@@ -114,48 +114,32 @@ def judge_keys(
     keyed: Keyed, lefts: NDArray[np.int64], rights: NDArray[np.int64], statistics: Statistics, config: Config
 ) -> pa.RecordBatch:
     """Judge pairs of documents by their places in `keyed`; return `schema.VERDICTS` of those related."""
-    key, key_offsets, classes, class_offsets = (
-        keyed.key,
-        keyed.key_offsets,
-        keyed.classes,
-        keyed.class_offsets,
-    )
-    n_tokens = np.diff(class_offsets)
-    shingles = np.empty(max(1, int(n_tokens.sum()) + len(n_tokens)), np.uint64)
-    sets = np.zeros(len(n_tokens) + 1, np.int64)
-    kernels.shingle_sets(
-        key,
-        key_offsets,
-        classes,
-        class_offsets,
-        config.sketch.shingle_tokens,
-        config.sketch.shingle_characters,
-        shingles,
-        sets,
-    )
+    tokens = read_tokens(keyed.key, keyed.key_offsets, keyed.classes, keyed.class_offsets)
+    shingles, sets = shingle_sets(tokens, config.sketch)
     shared = np.zeros(len(lefts), np.int32)
     kernels.shared_shingles(shingles, sets, lefts, rights, shared)
-    sizes = np.diff(sets)
+    sizes, n_tokens = np.diff(sets), np.diff(tokens.offsets)
     size_a, size_b = sizes[lefts], sizes[rights]
     undecided = decide_by_sets(shared, size_a, size_b, n_tokens[lefts], n_tokens[rights], config.verify)
+    lefts, rights = lefts[undecided], rights[undecided]
+    counts = np.stack([shared, size_a, size_b], axis=1)[undecided].tolist()
     views: dict[int, View] = {}
 
     def view(number: int) -> View:
         if number not in views:
-            views[number] = View(
-                key[key_offsets[number] : key_offsets[number + 1]].tobytes(),
-                classes[class_offsets[number] : class_offsets[number + 1]].tobytes(),
+            views[number] = View.of(
+                tokens,
+                number,
                 title_tokens=keyed.title_keys[number].decode().split(),
                 source=keyed.sources[number],
                 date=keyed.dates[number],
             )
         return views[number]
 
+    overlaps = (Overlap(*some) for some in counts)
+    related = relate_pairs(view, tokens, lefts, rights, overlaps, statistics.house, config.verify)
     rows = []
-    for p in np.flatnonzero(undecided).tolist():
-        left, right = int(lefts[p]), int(rights[p])
-        overlap = Overlap(int(shared[p]), int(size_a[p]), int(size_b[p]))
-        scored = relate(view(left), view(right), overlap, statistics.house, config.verify)
+    for left, right, scored in zip(lefts.tolist(), rights.tolist(), related, strict=True):
         if scored.relation == "unrelated":
             continue
         rows.append(
@@ -170,7 +154,7 @@ def judge_keys(
     columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[]] * len(VERDICTS)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, VERDICTS, strict=True)]
     return pa.record_batch(arrays, schema=VERDICTS).replace_schema_metadata(
-        {"pairs": str(len(lefts)), "aligned": str(int(undecided.sum()))}
+        {"pairs": str(len(undecided)), "aligned": str(len(lefts))}
     )
 
 

@@ -6,16 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from dedup.config import Config
-from dedup.kernels import overlaps as kernels
 from dedup.normaliser.key import utf8_buffers
 from dedup.pipeline.prepare import prepare
 from dedup.records import Article, ScoredPair
 from dedup.schema import RECORDS
 from dedup.statistics import Statistics
-from dedup.verify import Overlap, View, decide_by_sets, relate
+from dedup.verify import Overlap, Tokens, View, decide_by_sets, read_tokens, relate, shingle_sets
 
 
 class JudgedPair(NamedTuple):
@@ -41,8 +39,9 @@ def judge_two(
     """
     config, statistics = config or Config(), statistics or Statistics()
     prepared = prepare(_batch(a, b), config)
-    views = _views(prepared)
-    hashes, sets = _shingle_hashes(prepared, config)
+    tokens = read_tokens(*utf8_buffers(prepared.column("key")), *utf8_buffers(prepared.column("classes")))
+    views = _view(prepared, tokens, 0), _view(prepared, tokens, 1)
+    hashes, sets = shingle_sets(tokens, config.sketch)
     own = set(hashes[sets[0] : sets[1]].tolist()), set(hashes[sets[1] : sets[2]].tolist())
     overlap = Overlap(len(own[0] & own[1]), len(own[0]), len(own[1]))
     scored = relate(views[0], views[1], overlap, statistics.house, config.verify)
@@ -71,28 +70,11 @@ def _batch(*articles: Article) -> pa.RecordBatch:
     return pa.record_batch([pa.array(values[f.name], f.type) for f in RECORDS], schema=RECORDS)
 
 
-def _views(prepared: pa.RecordBatch) -> tuple[View, View]:
-    first, second = (
-        View(
-            prepared.column("key")[number].as_py(),
-            prepared.column("classes")[number].as_py(),
-            title_tokens=(prepared.column("title_key")[number].as_py() or b"").decode().split(),
-            source=prepared.column("source")[number].as_py(),
-            date=prepared.column("date")[number].as_py(),
-        )
-        for number in (0, 1)
+def _view(prepared: pa.RecordBatch, tokens: Tokens, number: int) -> View:
+    return View.of(
+        tokens,
+        number,
+        title_tokens=(prepared.column("title_key")[number].as_py() or b"").decode().split(),
+        source=prepared.column("source")[number].as_py(),
+        date=prepared.column("date")[number].as_py(),
     )
-    return first, second
-
-
-def _shingle_hashes(prepared: pa.RecordBatch, config: Config) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Return the distinct shingles of both texts, as hashes, and where those of each begin."""
-    key, key_offsets = utf8_buffers(prepared.column("key"))
-    classes, class_offsets = utf8_buffers(prepared.column("classes"))
-    shingles = np.empty(int(class_offsets[-1] - class_offsets[0]) + 2, np.uint64)
-    sets = np.zeros(3, np.int64)
-    size = config.sketch
-    kernels.shingle_sets(
-        key, key_offsets, classes, class_offsets, size.shingle_tokens, size.shingle_characters, shingles, sets
-    )
-    return shingles[: sets[-1]], sets

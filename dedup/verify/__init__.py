@@ -7,7 +7,7 @@ and applies the rules of `dedup.verify.rules`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -17,8 +17,8 @@ from dedup.config import VerifyConfig
 from dedup.kernels import gaps as kernels
 from dedup.records import ScoredPair
 from dedup.verify import unspaced
-from dedup.verify.align import survey
-from dedup.verify.cascade import decide_by_sets
+from dedup.verify.align import Survey, survey, survey_pairs
+from dedup.verify.cascade import decide_by_sets, shingle_sets
 from dedup.verify.digest import is_digest
 from dedup.verify.evidence import collect
 from dedup.verify.relations import keep_both
@@ -32,11 +32,23 @@ from dedup.verify.rules import (
     limits_of,
     same_subject,
 )
-from dedup.verify.view import View, line_hashes
+from dedup.verify.view import Tokens, View, line_hashes, read_tokens
 
-__all__ = ["Overlap", "View", "decide_by_sets", "line_hashes", "relate", "same_subject"]
+__all__ = [
+    "Overlap",
+    "Tokens",
+    "View",
+    "decide_by_sets",
+    "line_hashes",
+    "read_tokens",
+    "relate",
+    "relate_pairs",
+    "same_subject",
+    "shingle_sets",
+]
 
 _OTHER: dict[Literal[0, 1] | None, Literal[0, 1] | None] = {0: 1, 1: 0, None: None}
+# Every line of a short notice may stand in a dozen others, and be its fact all the same.
 _NO_HOUSE: NDArray[np.uint64] = np.empty(0, np.uint64)
 
 
@@ -109,11 +121,61 @@ def relate(
         a, b = b, a
     days = days_between(a, b)
     if config.max_days is not None and days is not None and days > config.max_days:
-        return _scored(Verdict("related", None, f"related: {days:.0f} days apart"), overlap)
+        return _too_late(days, overlap)
     if min(a.n_tokens, b.n_tokens) < TITLED_TOKENS:
-        # Every line of a short notice may stand in a dozen others, and be its fact all the same.
         house = _NO_HOUSE
-    shown = survey(a, b, (a.house_marks(house), b.house_marks(house)))
+    return _judge(a, b, survey(a, b, house), overlap, config, swapped=swapped)
+
+
+def relate_pairs(
+    view: Callable[[int], View],
+    tokens: Tokens,
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    overlaps: Iterable[Overlap],
+    house: NDArray[np.uint64],
+    config: VerifyConfig,
+) -> Iterator[ScoredPair]:
+    """Decide the relations of many pairs: the same as `relate`, with one survey for all.
+
+    Parameters
+    ----------
+    view : callable
+        Makes the view of a document by its number in `tokens`.
+    tokens : Tokens
+        All documents.
+    left, right : numpy.ndarray of int64, shape (n_pairs,)
+        Their numbers.
+    overlaps : iterable of Overlap
+        One per pair.
+    house : numpy.ndarray of uint64
+        Hashes of house lines, sorted.
+    config : VerifyConfig
+    """
+    sizes = np.diff(tokens.offsets)
+    swapped = sizes[right] < sizes[left]
+    for p in np.flatnonzero(sizes[right] == sizes[left]).tolist():
+        swapped[p] = view(int(right[p])).key < view(int(left[p])).key
+    first, second = np.where(swapped, right, left), np.where(swapped, left, right)
+    days = [
+        days_between(view(a), view(b)) if config.max_days is not None else None
+        for a, b in zip(left.tolist(), right.tolist(), strict=True)
+    ]
+    near = np.array([day is None or day <= (config.max_days or 0) for day in days], np.bool_)
+    in_house = np.minimum(sizes[left], sizes[right]) >= TITLED_TOKENS
+    shown = survey_pairs(tokens, first[near], second[near], in_house[near], tokens.mark_house(house))
+    pairs = zip(first.tolist(), second.tolist(), swapped.tolist(), near.tolist(), days, overlaps, strict=True)
+    for a, b, turned, is_near, day, overlap in pairs:
+        if is_near:
+            yield _judge(view(a), view(b), next(shown), overlap, config, swapped=turned)
+        else:
+            yield _too_late(day or 0, overlap)
+
+
+def _judge(
+    a: View, b: View, shown: Survey, overlap: Overlap, config: VerifyConfig, *, swapped: bool
+) -> ScoredPair:
+    """Hold a survey against the rules; `swapped` tells that the caller's a is b here."""
     counts = shown.counts
     own, foreign = counts[kernels.OWN_A] - counts[kernels.OWN_B], 0
     found: Verdict | tuple[str, str] | None = glance(a, b, shown, config)
@@ -142,6 +204,10 @@ def relate(
     ratio = round(2 * shown.matched / max(1, a.n_tokens + b.n_tokens), 4)
     features = {"extra": own, "foreign": foreign, "windowed": int(shown.windowed)}
     return _scored(verdict, overlap, ratio, features)
+
+
+def _too_late(days: float, overlap: Overlap) -> ScoredPair:
+    return _scored(Verdict("related", None, f"related: {days:.0f} days apart"), overlap)
 
 
 def _scored(

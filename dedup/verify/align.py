@@ -1,16 +1,17 @@
-"""Two token sequences → what they share in order, and the gaps between."""
+"""Token sequences → what pairs of them share in order, and the gaps between."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz.distance import LCSseq
 
 from dedup.kernels import gaps as kernels
-from dedup.verify.view import View
+from dedup.kernels.align import align_texts
+from dedup.verify.view import Tokens, View
 
 # Up to here the alignment is exact and takes milliseconds; beyond it goes in windows between anchors.
 WINDOW_TOKENS = 20_000
@@ -18,13 +19,17 @@ WINDOW_TOKENS = 20_000
 ANCHOR_TOKENS = 5
 # Windows that hold more than this many token pairs have no anchor worth the name: they count as different.
 _LARGEST_WINDOW = 100_000_000
+# Pairs surveyed at once have so many tokens and, if one has not more alone, so many gaps.
+_TOKENS_AT_ONCE = 1 << 22
+_GAPS_AT_ONCE = 1 << 14
+_NO_RUNS = np.empty((0, 3), np.int32)
+_ANCHOR_PRIME = np.uint64(0xD6E8FEB86659FD93)
+_ANCHOR_SHIFT = np.uint64(29)
 
-Block = tuple[int, int, int]  # first token in a, first token in b, length
-Gap = tuple[int, int, int, int]  # a[i1:i2] stands where b[j1:j2] does
+Run = tuple[int, int, int]  # first token in a, first token in b, length
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(NamedTuple):
     """An alignment and what it shows at a glance.
 
     Attributes
@@ -32,7 +37,7 @@ class Survey:
     gaps : numpy.ndarray of int32, shape (n_gaps, 4)
         ``a[i1:i2]`` stands where ``b[j1:j2]`` does.
     marks : tuple of bytes
-        One per token of a and of b: `dedup.kernels.gaps` names them.
+        One per token of a and of b: `dedup.kernels.facts` names them.
     counts : list of int
         Places are named in `dedup.kernels.gaps`.
     windowed : bool
@@ -50,15 +55,15 @@ class Survey:
         return self.counts[kernels.COMMON]
 
 
-def survey(a: View, b: View, houses: tuple[NDArray[np.uint8] | None, ...] = (None, None)) -> Survey:
+def survey(a: View, b: View, house: NDArray[np.uint64] | None = None) -> Survey:
     """Align two documents by their longest common subsequence of tokens and weigh the gaps.
 
     Parameters
     ----------
     a, b : View
         The two documents.
-    houses : tuple of numpy.ndarray of uint8, optional
-        Marks of a and of b with `HOUSE` where a token stands in a house line.
+    house : numpy.ndarray of uint64, optional
+        Hashes of house lines (`line_hashes`), sorted: such lines carry no weight.
 
     Examples
     --------
@@ -67,73 +72,140 @@ def survey(a: View, b: View, houses: tuple[NDArray[np.uint8] | None, ...] = (Non
     >>> survey(a, b).gaps.tolist()
     [[4, 5, 4, 5]]
     """
-    windowed = max(a.n_tokens, b.n_tokens) > WINDOW_TOKENS
-    blocks, gaps = _find_gaps(a, b, a.code, b.code, windowed)
-    if gaps is None:
-        blocks, gaps = _find_gaps(a, b, *_exact_codes(a, b), windowed)
-    marks_a = np.zeros(a.n_tokens, np.uint8) if houses[0] is None else houses[0].copy()
-    marks_b = np.zeros(b.n_tokens, np.uint8) if houses[1] is None else houses[1].copy()
-    counts = np.zeros(kernels.N_COUNTS, np.int64)
-    if gaps is None:  # unreachable: exact codes differ where hashes do
-        raise AssertionError
-    kernels.weigh_gaps(
-        blocks, gaps, a.hashes, a.folded, a.facts, a.kinds, a.capitals != "nothing", marks_a,
-        b.hashes, b.folded, b.facts, b.kinds, b.capitals != "nothing", marks_b, counts,
+    tokens, left, right = _together(a, b)
+    in_house = np.array([house is not None and len(house) > 0])
+    marked = tokens.mark_house(house) if house is not None else np.empty(0, np.uint8)
+    return next(survey_pairs(tokens, np.array([left]), np.array([right]), in_house, marked))
+
+
+def survey_pairs(
+    tokens: Tokens,
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    in_house: NDArray[np.bool_],
+    house: NDArray[np.uint8],
+) -> Iterator[Survey]:
+    """Survey pairs of documents, in their order.
+
+    Parameters
+    ----------
+    tokens : Tokens
+        All documents.
+    left, right : numpy.ndarray of int64, shape (n_pairs,)
+        Their numbers.
+    in_house : numpy.ndarray of bool, shape (n_pairs,)
+        Whether house lines of a pair carry no weight.
+    house : numpy.ndarray of uint8
+        `Tokens.mark_house`.
+    """
+    sizes = np.diff(tokens.offsets)
+    longest, both = np.maximum(sizes[left], sizes[right]), sizes[left] + sizes[right]
+    cased = np.array([one != "nothing" for one in tokens.capitals])
+    start = 0
+    while start < len(left):
+        windowed = bool(longest[start] > WINDOW_TOKENS)
+        stop = start + 1
+        if not windowed:
+            fits = (longest[start:] <= WINDOW_TOKENS) & (np.cumsum(both[start:]) <= _TOKENS_AT_ONCE)
+            stop = start + max(1, int(np.argmin(fits)) if not fits.all() else len(fits))
+        pairs = slice(start, stop)
+        runs = _align_in_windows(tokens, int(left[start]), int(right[start])) if windowed else _NO_RUNS
+        yield from _survey_some(
+            tokens, left[pairs], right[pairs], in_house[pairs], house, cased, runs, windowed=windowed
+        )
+        start = stop
+
+
+def _survey_some(
+    tokens: Tokens,
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    in_house: NDArray[np.bool_],
+    house: NDArray[np.uint8],
+    cased: NDArray[np.bool_],
+    runs: NDArray[np.int32],
+    *,
+    windowed: bool,
+) -> Iterator[Survey]:
+    sizes = np.diff(tokens.offsets)
+    marks_at = np.zeros(len(left) + 1, np.int64)
+    np.cumsum(sizes[left] + sizes[right], out=marks_at[1:])
+    marks = np.empty(int(marks_at[-1]), np.uint8)
+    gaps_at = np.zeros(len(left) + 1, np.int64)
+    counts = np.zeros((len(left), kernels.N_COUNTS), np.int64)
+    places, middles = marks_at.tolist(), sizes[left].tolist()
+    most = len(runs) if windowed else int(np.minimum(sizes[left], sizes[right]).max())
+    first = 0
+    while first < len(left):
+        gaps = np.empty((max(most + 1, _GAPS_AT_ONCE if len(left) > 1 else 0), 4), np.int32)
+        gaps_at[first] = 0
+        done = kernels.survey_pairs(
+            first, left, right, in_house, tokens.offsets, tokens.hashes, tokens.folded, tokens.facts,
+            tokens.classes, cased, house, runs, windowed, marks_at, marks, gaps_at, gaps, counts,
+        )  # fmt: skip
+        rows, ends = counts[first:done].tolist(), gaps_at[first : done + 1].tolist()
+        for p, row in enumerate(rows):
+            at, end = places[first + p], places[first + p + 1]
+            middle = at + middles[first + p]
+            both = marks[at:middle].tobytes(), marks[middle:end].tobytes()
+            yield Survey(gaps[ends[p] : ends[p + 1]], both, row, windowed)
+        first = done
+
+
+def _together(a: View, b: View) -> tuple[Tokens, int, int]:
+    """Return the tokens of both documents in one piece, and their numbers there."""
+    if a.among is b.among:
+        return a.among, a.number, b.number
+    key_offsets = np.array([0, len(a.key), len(a.key) + len(b.key)])
+    offsets = np.array([0, a.n_tokens, a.n_tokens + b.n_tokens])
+    classes = np.concatenate([a.kinds, b.kinds])
+    classes.flags.writeable = False
+    return (
+        Tokens(
+            np.frombuffer(a.key + b.key, np.uint8), key_offsets, classes, offsets,
+            np.concatenate([a.hashes, b.hashes]), np.concatenate([a.folded, b.folded]),
+            np.concatenate([a.facts, b.facts]), np.empty(0, np.uint32), [a.capitals, b.capitals],
+        ),
+        0,
+        1,
     )  # fmt: skip
-    return Survey(gaps, (marks_a.tobytes(), marks_b.tobytes()), counts.tolist(), windowed)
 
 
-def _find_gaps(
-    a: View, b: View, code_a: str, code_b: str, windowed: bool
-) -> tuple[NDArray[np.int32], NDArray[np.int32] | None]:
-    """Align; return equal runs and gaps, None for the gaps if two tokens shared a code."""
-    runs = _align_in_windows(code_a, code_b) if windowed else _matching_blocks(code_a, code_b)
-    blocks = np.array(runs, np.int32).reshape(-1, 3)
-    gaps = np.empty((len(runs) + 1, 4), np.int32)
-    n_blocks, n_gaps = kernels.find_gaps(blocks, a.hashes, b.hashes, gaps)
-    return blocks[:n_blocks], gaps[:n_gaps] if n_blocks >= 0 else None
-
-
-def _matching_blocks(a: str, b: str) -> list[Block]:
-    return [(m.a, m.b, m.size) for m in LCSseq.editops(a, b).as_matching_blocks() if m.size]
-
-
-def _exact_codes(a: View, b: View) -> tuple[str, str]:
-    _, places = np.unique(np.concatenate([a.hashes, b.hashes]), return_inverse=True)
-    points = places.astype("<u4") + np.where(places < 0xD800, 0, 0x800).astype("<u4")
-    text = points.astype("<u4").tobytes().decode("utf-32-le")
-    return text[: a.n_tokens], text[a.n_tokens :]
-
-
-def _align_in_windows(a: str, b: str) -> list[Block]:
+def _align_in_windows(tokens: Tokens, left: int, right: int) -> NDArray[np.int32]:
     """Align between anchors, so that time grows with the length and not with its square."""
-    blocks: list[Block] = []
+    a = tokens.hashes[tokens.offsets[left] : tokens.offsets[left + 1]]
+    b = tokens.hashes[tokens.offsets[right] : tokens.offsets[right + 1]]
+    runs: list[Run] = []
     at_a = at_b = 0
     for i, j in [*_anchors(a, b), (len(a), len(b))]:
         if i < at_a or j < at_b:
             continue
         if (i - at_a) * (j - at_b) <= _LARGEST_WINDOW:
-            for p, q, n in _matching_blocks(a[at_a:i], b[at_b:j]):
-                _append(blocks, (at_a + p, at_b + q, n))
+            blocks = np.empty((min(i - at_a, j - at_b), 3), np.int32)
+            n_blocks = align_texts(a[at_a:i], b[at_b:j], blocks)
+            for p, q, n in blocks[:n_blocks].tolist():
+                _append(runs, (at_a + p, at_b + q, n))
         if i < len(a) and j < len(b):
-            _append(blocks, (i, j, ANCHOR_TOKENS))
+            _append(runs, (i, j, ANCHOR_TOKENS))
         at_a, at_b = i + ANCHOR_TOKENS, j + ANCHOR_TOKENS
-    return blocks
+    return np.array(runs, np.int32).reshape(-1, 3)
 
 
-def _append(blocks: list[Block], block: Block) -> None:
-    if blocks:
-        i, j, n = blocks[-1]
-        if i + n == block[0] and j + n == block[1]:
-            blocks[-1] = (i, j, n + block[2])
+def _append(runs: list[Run], run: Run) -> None:
+    if runs:
+        i, j, n = runs[-1]
+        if i + n == run[0] and j + n == run[1]:
+            runs[-1] = (i, j, n + run[2])
             return
-    blocks.append(block)
+    runs.append(run)
 
 
-def _anchors(a: str, b: str) -> list[tuple[int, int]]:
+def _anchors(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> list[tuple[int, int]]:
     """Return the longest rising chain of runs that are found once in either text."""
-    once_a, once_b = _found_once(a), _found_once(b)
-    pairs = sorted((i, once_b[run]) for run, i in once_a.items() if run in once_b)
+    once_a, places_a = _found_once(a)
+    once_b, places_b = _found_once(b)
+    _, in_a, in_b = np.intersect1d(once_a, once_b, assume_unique=True, return_indices=True)
+    pairs = sorted(zip(places_a[in_a].tolist(), places_b[in_b].tolist(), strict=True))
     # Longest increasing subsequence over the places in b.
     tails: list[int] = []
     tail_at: list[int] = []
@@ -155,15 +227,12 @@ def _anchors(a: str, b: str) -> list[tuple[int, int]]:
     return chain[::-1]
 
 
-def _found_once(code: str) -> dict[str, int]:
-    first: dict[str, int] = {}
-    repeated: set[str] = set()
-    for at in range(len(code) - ANCHOR_TOKENS + 1):
-        run = code[at : at + ANCHOR_TOKENS]
-        if run in first:
-            repeated.add(run)
-        else:
-            first[run] = at
-    for run in repeated:
-        del first[run]
-    return first
+def _found_once(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Return the runs of `ANCHOR_TOKENS` tokens that stand once in a text, as hashes, and where."""
+    n_runs = max(0, len(hashes) - ANCHOR_TOKENS + 1)
+    values = np.zeros(n_runs, np.uint64)
+    for k in range(ANCHOR_TOKENS):
+        values = (values ^ hashes[k : k + n_runs]) * _ANCHOR_PRIME
+        values ^= values >> _ANCHOR_SHIFT
+    distinct, places, found = np.unique(values, return_index=True, return_counts=True)
+    return distinct[found == 1], places[found == 1]

@@ -1,4 +1,4 @@
-"""Which pairs their shingle sets decide, before any text is read."""
+"""Which pairs their shingle sets decide, before any text is aligned."""
 
 from __future__ import annotations
 
@@ -7,12 +7,44 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dedup.config import VerifyConfig
+from dedup.config import SketchConfig, VerifyConfig
+from dedup.kernels import overlaps as kernels
+from dedup.verify.view import Tokens
 
 # A copy cut, reworded and wrapped in local matter still had a fifth of the shorter text's shingles.
 LEAST_CONTAINMENT = 0.12
 # Fewer shared shingles than this are a stock phrase; in texts that are hardly longer they can be all.
 LEAST_SHARED = 8
+
+
+def shingle_sets(tokens: Tokens, config: SketchConfig) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Return the distinct shingles of each document, as hashes, and where those of each stand.
+
+    Returns
+    -------
+    shingles : numpy.ndarray of uint64
+    sets : numpy.ndarray of int64, shape (n_documents + 1,)
+
+    Examples
+    --------
+    >>> text, ends = np.frombuffer(b"one two three four", np.uint8), np.array([0, 18])
+    >>> tokens = read_tokens(text, ends, np.zeros(4, np.uint8), np.array([0, 4]))
+    >>> shingle_sets(tokens, SketchConfig())[1].tolist()
+    [0, 2]
+    """
+    n_documents = len(tokens.offsets) - 1
+    shingles = np.empty(len(tokens.hashes) + n_documents, np.uint64)
+    sets = np.zeros(n_documents + 1, np.int64)
+    kernels.shingle_sets(
+        tokens.hashes,
+        tokens.classes,
+        tokens.offsets,
+        config.shingle_tokens,
+        config.shingle_characters,
+        shingles,
+        sets,
+    )
+    return shingles[: sets[-1]], sets
 
 
 def decide_by_sets(

@@ -110,7 +110,7 @@ def glance(a: View, b: View, survey: Survey, config: VerifyConfig) -> tuple[str,
     """
     counts = survey.counts
     if config.profile != "ocr" and counts[kernels.CERTAIN]:
-        number, other = a.tokens[counts[kernels.CERTAIN_A]], b.tokens[counts[kernels.CERTAIN_B]]
+        number, other = a.token(counts[kernels.CERTAIN_A]), b.token(counts[kernels.CERTAIN_B])
         objection = f"number {number} against {other}"
         return objection, objection
     limits = LIMITS[config.profile]

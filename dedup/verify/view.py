@@ -1,24 +1,83 @@
-"""One document as the verifier sees it: tokens, their classes, and what is derived from them on first use."""
+"""Documents as the verifier sees them: tokens, their classes, and what is derived from them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dedup.flags import TOKEN_LINE_START
-from dedup.kernels.facts import mark_house, name_facts
+from dedup.kernels.facts import mark_houses, name_all_facts
 from dedup.verify.lexicon import special_words
 
-# A token's stand-in character: a code point past the surrogates, up to the end of Unicode.
-_FIRST_POINT = 0xE000
-_N_POINTS = np.uint64(0x110000 - _FIRST_POINT)
 LINE_PRIME = np.uint64(0x9E3779B97F4A7C15)
 # Above this share of capitals inside sentences a text is set in capitals or in headline style.
 _ALL_CAPITALS = 0.85
 # Of the articles and prepositions found together only in languages that capitalise every noun.
 NOUN_LANGUAGE_WORDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of some documents, one behind the other.
+
+    Attributes
+    ----------
+    key, key_offsets : uint8, int64 (n_documents + 1,)
+        UTF-8 tokens joined by single spaces.
+    classes : uint8 (n_tokens,)
+        Bits ``TOKEN_*`` of `dedup.flags`.
+    offsets : int64 (n_documents + 1,)
+        Places of the documents in all arrays with one value per token.
+    hashes, folded : uint64 (n_tokens,)
+        One hash per token, and one that is the same for all forms of a number.
+    facts : uint16 (n_tokens,)
+        What a token means: bits of `dedup.kernels.facts`.
+    starts : uint32 (n_tokens,)
+        Where in its document's key a token begins.
+    capitals : list of str
+        What a capital inside a sentence tells, per document: "names", "nouns" (German) or, in texts without
+        case, all in capitals or in headline style, "nothing".
+    """
+
+    key: NDArray[np.uint8]
+    key_offsets: NDArray[np.int64]
+    classes: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
+    folded: NDArray[np.uint64]
+    facts: NDArray[np.uint16]
+    starts: NDArray[np.uint32]
+    capitals: list[str]
+
+    def mark_house(self, house: NDArray[np.uint64]) -> NDArray[np.uint8]:
+        """Mark the tokens in lines whose hash is in `house` (sorted); empty where there are none."""
+        marks = np.zeros(len(self.hashes) if len(house) else 0, np.uint8)
+        if len(house) and mark_houses(self.offsets, self.hashes, self.classes, house, LINE_PRIME, marks):
+            return marks
+        return marks[:0]
+
+
+def read_tokens(
+    key: NDArray[np.uint8],
+    key_offsets: NDArray[np.int64],
+    classes: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+) -> Tokens:
+    """Derive what the verifier asks of tokens, for all documents at once."""
+    n_tokens = len(classes)
+    hashes, folded = np.empty(n_tokens, np.uint64), np.empty(n_tokens, np.uint64)
+    facts, starts = np.empty(n_tokens, np.uint16), np.empty(n_tokens, np.uint32)
+    tallies = np.zeros((len(offsets) - 1, 3), np.int64)
+    name_all_facts(
+        key, key_offsets, classes, offsets, *special_words(), hashes, folded, facts, starts, tallies
+    )
+    n_inside, n_capital, n_articles = tallies.T
+    told = (n_capital > 0) & (n_capital <= _ALL_CAPITALS * n_inside)
+    kinds = np.where(told, np.where(n_articles >= NOUN_LANGUAGE_WORDS, "nouns", "names"), "nothing")
+    return Tokens(key, key_offsets, classes, offsets, hashes, folded, facts, starts, kinds.tolist())
 
 
 class View:
@@ -29,7 +88,7 @@ class View:
     key : bytes
         UTF-8 tokens joined by single spaces.
     classes : bytes
-        One byte per token, bits ``TOKEN_*`` of `dedup.schema`.
+        One byte per token, bits ``TOKEN_*`` of `dedup.flags`.
     title_tokens : sequence of str
         The title's key tokens, empty when there is no title.
     source : str, optional
@@ -44,8 +103,8 @@ class View:
     """
 
     __slots__ = (
-        "_code", "_house", "_tokens", "capitals", "classes", "date", "facts", "folded", "hashes", "key",
-        "kinds", "n_tokens", "source", "title_tokens",
+        "_classes", "_key", "_words", "among", "capitals", "date", "facts", "folded", "hashes", "kinds",
+        "n_tokens", "number", "source", "title_tokens",
     )  # fmt: skip
 
     def __init__(
@@ -57,65 +116,66 @@ class View:
         source: str | None = None,
         date: int | None = None,
     ) -> None:
-        n_tokens = len(classes)
-        self.key = key
-        self.classes = classes
-        self.n_tokens = n_tokens
-        self.title_tokens = title_tokens
-        self.source = source
-        self.date = date
-        self.kinds: NDArray[np.uint8] = np.frombuffer(classes, np.uint8)
-        # One hash per token, the same for the forms of a number (`folded`), and bits of what it means.
-        self.hashes = np.empty(n_tokens, np.uint64)
-        self.folded = np.empty(n_tokens, np.uint64)
-        self.facts = np.empty(n_tokens, np.uint16)
-        tally = np.zeros(3, np.int64)
-        name_facts(
-            np.frombuffer(key, np.uint8), self.kinds, *special_words(), self.hashes, self.folded, self.facts,
-            tally,
-        )  # fmt: skip
-        # What a capital inside a sentence tells: "names", "nouns" (German) or, in texts without case, all in
-        # capitals or in headline style, "nothing".
-        n_inside, n_capital, n_articles = tally.tolist()
-        if n_capital == 0 or n_capital > _ALL_CAPITALS * n_inside:
-            self.capitals = "nothing"
-        else:
-            self.capitals = "nouns" if n_articles >= NOUN_LANGUAGE_WORDS else "names"
-        self._tokens: list[str] | None = None
-        self._code: str | None = None
-        self._house: tuple[NDArray[np.uint64], NDArray[np.uint8] | None] | None = None
+        ends = np.array([0, len(key)]), np.array([0, len(classes)])
+        tokens = read_tokens(np.frombuffer(key, np.uint8), ends[0], np.frombuffer(classes, np.uint8), ends[1])
+        self._look(tokens, 0, title_tokens, source, date)
+
+    @classmethod
+    def of(
+        cls,
+        among: Tokens,
+        number: int,
+        *,
+        title_tokens: Sequence[str] = (),
+        source: str | None = None,
+        date: int | None = None,
+    ) -> View:
+        """Return one of several documents."""
+        view = cls.__new__(cls)
+        view._look(among, number, title_tokens, source, date)
+        return view
+
+    def _look(
+        self, among: Tokens, number: int, title: Sequence[str], source: str | None, date: int | None
+    ) -> None:
+        start, end = among.offsets[number : number + 2].tolist()
+        self.among, self.number = among, number
+        self.n_tokens: int = end - start
+        self.kinds = among.classes[start:end]
+        self.hashes, self.folded = among.hashes[start:end], among.folded[start:end]
+        self.facts = among.facts[start:end]
+        self.capitals = among.capitals[number]
+        self.title_tokens, self.source, self.date = title, source, date
+        self._key: bytes | None = None
+        self._classes: bytes | None = None
+        self._words: list[str] | None = None
+
+    @property
+    def key(self) -> bytes:
+        """UTF-8 tokens joined by single spaces."""
+        if self._key is None:
+            start, end = self.among.key_offsets[self.number : self.number + 2].tolist()
+            self._key = self.among.key[start:end].tobytes()
+        return self._key
+
+    @property
+    def classes(self) -> bytes:
+        """One byte per token."""
+        if self._classes is None:
+            self._classes = self.kinds.tobytes()
+        return self._classes
 
     @property
     def tokens(self) -> list[str]:
         """The key's tokens."""
-        if self._tokens is None:
-            self._tokens = self.key.decode().split(" ") if self.key else []
-        return self._tokens
+        if self._words is None:
+            self._words = self.key.decode().split(" ") if self.n_tokens else []
+        return self._words
 
-    @property
-    def code(self) -> str:
-        """One character per token, so that alignment and look-up run over a string.
-
-        Two tokens of one text share a character once in about a million: whoever
-        reads equality off it checks the hashes.
-        """
-        if self._code is None:
-            points = (self.hashes % _N_POINTS).astype(np.uint32) + np.uint32(_FIRST_POINT)
-            self._code = points.astype("<u4").tobytes().decode("utf-32-le")
-        return self._code
-
-    def house_marks(self, house: NDArray[np.uint64]) -> NDArray[np.uint8] | None:
-        """Mark the tokens in house lines, None where there are none; `house` holds sorted hashes of lines."""
-        if self._house is None or self._house[0] is not house:
-            self._house = house, self._mark_house(house)
-        return self._house[1]
-
-    def _mark_house(self, house: NDArray[np.uint64]) -> NDArray[np.uint8] | None:
-        if not len(house):
-            return None
-        marks = np.zeros(self.n_tokens, np.uint8)
-        found = mark_house(self.hashes, self.kinds, house, LINE_PRIME, marks)
-        return marks if found else None
+    def token(self, place: int) -> str:
+        """Return one token; for a few of them the whole list need not be made."""
+        start = int(self.among.starts[self.among.offsets[self.number] + place])
+        return self.key[start:].split(b" ", 1)[0].decode() if self._words is None else self._words[place]
 
 
 def line_hashes(view: View) -> NDArray[np.uint64]:
@@ -140,7 +200,7 @@ def line_hashes(view: View) -> NDArray[np.uint64]:
 
 def line_starts(view: View) -> NDArray[np.int64]:
     """Return the positions of the first tokens of lines, int64; the text's first token is one."""
-    starts = np.flatnonzero(np.frombuffer(view.classes, np.uint8) & TOKEN_LINE_START)
+    starts = np.flatnonzero(view.kinds & TOKEN_LINE_START)
     if view.n_tokens and (not len(starts) or starts[0]):
         starts = np.insert(starts, 0, 0)
     return starts
