@@ -164,7 +164,7 @@ def _verifier(
 
 def _last_looks(views: tuple[View, View], shown: Survey, *, ocr: bool, free: bool) -> Iterator[Check]:
     """Yield what the verifier asks only once the rules let a text go."""
-    if not ocr and all(map(unspaced.is_unspaced, views)):
+    if not ocr and all(view.unspaced for view in views):
         said = [unspaced.objection(*views, shown, None if free else side) for side in (0, 1)]
         yield Check(
             "characters exchanged",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dedup.kernels.cache import kernel
+from dedup.kernels.sketches import hash_tokens
 
 # Bits of what a token means.
 NUMBER, SCALE, WEEKDAY, MONTH, NO_NAME, CORRECTION, STAGE, BODY, NOUNS, PLAIN, ADDRESS, VALUE = (
@@ -64,12 +65,13 @@ def name_facts(key, classes, special, special_fold, special_facts, hashes, folde
 
     Two ways of writing a number, a scale or a per cent sign have one `folded`
     value. `special` (uint64, a power of two long, 0 where empty) finds the
-    words with a meaning of their own; `starts` are places in the key. `tally` (int64, 3) gets the numbers of
-    words inside sentences, of those with a capital, and of distinct NOUNS.
+    words with a meaning of their own; `starts` are places in the key. `tally` (int64, 4) gets the numbers of
+    words inside sentences, of those with a capital, of distinct NOUNS, and of characters without spaces.
     """
     mask = np.uint64(special.shape[0] - 1)
     articles = np.zeros(16, np.uint64)
     at = np.int64(0)  # a plain 0 is a type of its own, for which `hash_piece` would be compiled once more
+    hash_tokens(key, at, key.shape[0], hashes)
     for t in range(classes.shape[0]):
         start = at
         while at < key.shape[0] and key[at] != 32:
@@ -77,8 +79,7 @@ def name_facts(key, classes, special, special_fold, special_facts, hashes, folde
         end = at
         at += 1
         starts[t] = start
-        value = hash_piece(key, start, end)
-        hashes[t] = value
+        value = hashes[t]
         fold = value
         fact = 0
         if classes[t] & CLASS_NUMBER:
@@ -127,6 +128,7 @@ def name_facts(key, classes, special, special_fold, special_facts, hashes, folde
                 slot = (slot + _U1) & mask
         folded[t] = fold
         facts[t] = fact
+        tally[3] += classes[t] & CLASS_CHARACTER != 0
         if not classes[t] & (CLASS_SENTENCE | CLASS_NUMBER | CLASS_CHARACTER):
             tally[0] += 1
             tally[1] += classes[t] & CLASS_CAPITAL != 0
@@ -137,33 +139,6 @@ def name_facts(key, classes, special, special_fold, special_facts, hashes, folde
             if not known:
                 articles[tally[2]] = value
                 tally[2] += 1
-
-
-@kernel
-def tally_gaps(gaps, marks_a, facts_a, classes_a, marks_b, facts_b, classes_b, tally):  # type: ignore[no-untyped-def]
-    """Fill `tally` (int32, n_gaps × 6): own tokens per side, what they mean, what furniture adds."""
-    for g in range(gaps.shape[0]):
-        for side in range(2):
-            start, end = gaps[g, 2 * side], gaps[g, 2 * side + 1]
-            marks = marks_a if side == 0 else marks_b
-            facts = facts_a if side == 0 else facts_b
-            classes = classes_a if side == 0 else classes_b
-            n_own = 0
-            own = 0
-            framed = 0
-            for t in range(start, end):
-                mark = marks[t]
-                fact = np.int64(facts[t])
-                if classes[t] & CLASS_CAPITAL:
-                    fact |= CAPITAL
-                if mark == OWN or mark == LACKED:
-                    n_own += 1
-                    own |= fact
-                elif mark == FRAMED:
-                    framed |= fact
-            tally[g, side] = n_own
-            tally[g, 2 + side] = own
-            tally[g, 4 + side] = own | framed
 
 
 @kernel

@@ -6,6 +6,7 @@ import numpy as np
 
 from dedup.kernels.align import align, number_tokens
 from dedup.kernels.cache import kernel
+from dedup.kernels.equals import REWORDED_TOKENS
 from dedup.kernels.facts import (
     CANCELLED,
     CLASS_CAPITAL,
@@ -49,8 +50,6 @@ _NONE, _TOP = np.uint64(0), np.int64(0)
 _LOOK, _MARK = np.bool_(False), np.bool_(True)
 # Equal runs up to here between much longer gaps are chance ("of the"), not a match.
 _CHANCE_RUN = 3
-# Two long passages share words by chance; what they share says nothing.
-_REWORDED_TOKENS = 40
 # Runs below so many tokens don't part a passage; an exchange stands beside a run of so many.
 _FIRM_RUN = 4
 _HOLDING_RUN = 2
@@ -161,7 +160,7 @@ def weigh_gaps(
             for t in range(start, end):
                 counts[MOVED_A + side] += marks[t] == MOVED
                 own[side] += marks[t] == OWN
-        if own[0] > 0 and own[1] > 0 and min(own[0], own[1]) <= _REWORDED_TOKENS:
+        if own[0] > 0 and own[1] > 0 and min(own[0], own[1]) <= REWORDED_TOKENS:
             for t in range(a1, a2):
                 if marks_a[t] == OWN:
                     for u in range(b1, b2):
@@ -299,7 +298,7 @@ def weigh_gaps(
         for side in range(2):
             other = own[1 - side]
             # What is left if every word of the other side is a misspelling of one of this side.
-            least = own[side] - other if min(own[0], own[1]) <= _REWORDED_TOKENS else own[side]
+            least = own[side] - other if min(own[0], own[1]) <= REWORDED_TOKENS else own[side]
             if least > 0:
                 counts[LEAST_A + side] += least
                 counts[LEAST_LONGEST_A + side] = max(counts[LEAST_LONGEST_A + side], least)

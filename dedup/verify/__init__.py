@@ -184,7 +184,7 @@ def _judge(
     if found is None:
         evidence = collect(a, b, shown, limits_of(config.profile).hopeless(a, b), ocr=ocr)
         found = decide(a, b, evidence, overlap.containment, config)
-        if isinstance(found, Verdict) and not ocr and unspaced.is_unspaced(a) and unspaced.is_unspaced(b):
+        if isinstance(found, Verdict) and not ocr and a.unspaced and b.unspaced:
             dropped = None if found.fuller is None else _OTHER[found.fuller]
             against = unspaced.objection(a, b, shown, dropped)
             found = (against, against) if against else found

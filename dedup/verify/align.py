@@ -165,6 +165,7 @@ def _together(a: View, b: View) -> tuple[Tokens, int, int]:
             np.frombuffer(a.key + b.key, np.uint8), key_offsets, classes, offsets,
             np.concatenate([a.hashes, b.hashes]), np.concatenate([a.folded, b.folded]),
             np.concatenate([a.facts, b.facts]), np.empty(0, np.uint32), [a.capitals, b.capitals],
+            [a.unspaced, b.unspaced],
         ),
         0,
         1,

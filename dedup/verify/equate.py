@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from rapidfuzz.distance import Levenshtein
 
 from dedup.flags import TOKEN_CAPITAL
+from dedup.kernels.equals import REWORDED_TOKENS, VARIANT_PAIRS
 from dedup.kernels.facts import MONTH, NUMBER, VALUE, WEEKDAY
 from dedup.verify.amounts import without_same_values
 from dedup.verify.facts import (
@@ -27,10 +28,6 @@ from dedup.verify.view import View
 OCR_LIKENESS = 0.6
 # What scanners take for each other most.
 _LOOK_ALIKES = str.maketrans({"l": "1", "i": "1", "o": "0", "s": "5", "b": "8", "z": "2"})
-# Two long passages share words by chance; what they share says nothing.
-REWORDED_TOKENS = 40
-# Spellings are compared word by word up to so many pairs.
-VARIANT_PAIRS = 400
 _CALENDAR = WEEKDAY | MONTH
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dedup.flags import TOKEN_CAPITAL, TOKEN_NUMBER, TOKEN_SENTENCE_START
+from dedup.kernels import equals, gaps
 from dedup.kernels import facts as marks
-from dedup.kernels import gaps
 from dedup.verify.align import Survey
 from dedup.verify.equate import cancel, names_other_day, same_amounts, same_reading
 from dedup.verify.facts import exchanges_days, number_of
@@ -36,7 +36,7 @@ NAME_TOKENS = 6
 _CALENDAR = marks.WEEKDAY | marks.MONTH
 # Gaps without any of these hold words only.
 _MATTERS = marks.NUMBER | marks.CAPITAL | marks.CORRECTION
-_OWN = bytes((marks.OWN, marks.LACKED))
+_LEFT = b"\1"
 _OWN_OR_FRAMED = bytes((marks.OWN, marks.LACKED, marks.FRAMED))
 _OWN_OR_CANCELLED = bytes((marks.OWN, marks.LACKED, marks.CANCELLED))
 
@@ -69,10 +69,10 @@ class Evidence:
     days: int = 0  # gaps in which one weekday or month stands for another
     stage: str = ""  # what the lead of one says was done, and of the other was not
     moved: list[int] = field(default_factory=lambda: [0, 0])  # tokens found elsewhere in the other text
-    swaps: tuple[Counter[str], Counter[str]] = field(default_factory=lambda: (Counter(), Counter()))
+    swaps: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))  # numbers in one place
     replaced: str = ""  # a passage that another stands for again and again, where capitals name nothing
     # Names that stand against other names, wherever else the other text may have them.
-    subjects: tuple[Counter[str], Counter[str]] = field(default_factory=lambda: (Counter(), Counter()))
+    subjects: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
     bodies: Counter[str] = field(default_factory=Counter)
 
 
@@ -97,57 +97,84 @@ def collect(
     evidence = Evidence((Side(), Side()), survey.matched, counts[gaps.RUNS])
     evidence.moved = counts[gaps.MOVED_A : gaps.MOVED_B + 1]
     evidence.sides[0].foreign, evidence.sides[1].foreign = counts[gaps.FOREIGN_A : gaps.FOREIGN_B + 1]
-    marks_a, marks_b = survey.marks
     caseless = a.capitals == b.capitals == "nothing"
     seen: set[tuple[str, str]] = set()
+    rows, rests = _settle(a, b, survey)
 
     def hopeless(side: Side, own: float) -> bool:
         return side.longest > most[0] or side.own > own
 
-    for gap, tally in zip(survey.gaps.tolist(), _tally(a, b, survey), strict=True):
+    for gap, row in zip(survey.gaps.tolist(), rows, strict=True):
         i1, i2, j1, j2 = gap
-        n_left, n_right, facts_left, facts_right, *meant = tally
+        n_left, n_right, facts_left, facts_right, *meant = row[: equals.SETTLED]
         # A headline that only one text has says nothing of the other's stage.
         if min(i1, j1) < LEAD_TOKENS and (n_left or n_right or all(meant)):
             _compare_stages(a, b, gap, meant, survey.marks, evidence)
         if not n_left and not n_right:
             continue
-        left, right = _chosen(marks_a, i1, i2, _OWN), _chosen(marks_b, j1, j2, _OWN)
-        if left and right:
-            if ocr and same_reading(
-                a, b, _chosen(marks_a, i1, i2, _OWN_OR_CANCELLED), _chosen(marks_b, j1, j2, _OWN_OR_CANCELLED)
-            ):
+        left = right = None
+        if n_left and n_right:
+            if ocr and _same_reading(a, b, gap, survey.marks):
                 continue
-            left, right = cancel(a, b, left, right, facts_left, facts_right)
-            if caseless and left and right:
+            if not row[equals.SETTLED]:
+                left, right = _chosen(rests[0], i1, i2, _LEFT), _chosen(rests[1], j1, j2, _LEFT)
+                left, right = cancel(a, b, left, right, facts_left, facts_right)
+                _recount(row, 0, a, left, survey.marks[0])
+                _recount(row, 1, b, right, survey.marks[1])
+            if caseless and row[equals.REST_A] and row[equals.REST_B]:
                 _note_replaced(a, b, gap, seen, evidence)
-        if left or right:
-            # Places rise, so that those near the top come first.
-            evidence.sides[0].lead += bisect_left(left, LEAD_TOKENS)
-            evidence.sides[1].lead += bisect_left(right, LEAD_TOKENS)
-            if i1 + j1 and (i2 < a.n_tokens or j2 < b.n_tokens):
-                # At the very ends stand remains of furniture.
-                _note_clauses(left, right, survey.marks, evidence)
+        if row[equals.REST_A] or row[equals.REST_B]:
+            # At the very ends stand remains of furniture.
+            inside = i1 + j1 and (i2 < a.n_tokens or j2 < b.n_tokens)
+            _count_tokens(a, row, 0, evidence.sides[0], inside=inside)
+            _count_tokens(b, row, 1, evidence.sides[1], inside=inside)
             if (facts_left | facts_right) & _MATTERS:
+                if left is None or right is None:
+                    left, right = _chosen(rests[0], i1, i2, _LEFT), _chosen(rests[1], j1, j2, _LEFT)
                 _count_facts(a, b, left, right, (facts_left, facts_right), evidence, survey.marks)
-            else:
-                _count_tokens(a, left, evidence.sides[0])
-                _count_tokens(b, right, evidence.sides[1])
             if not ocr and hopeless(evidence.sides[0], most[1]) and hopeless(evidence.sides[1], most[2]):
                 break
-    only_a, only_b = evidence.swaps[0] - evidence.swaps[1], evidence.swaps[1] - evidence.swaps[0]
+    only_a, only_b = exchanged(evidence.swaps)
     evidence.numbers = list(zip(only_a.elements(), only_b.elements(), strict=False))
     if not evidence.stage:
         evidence.stage = min((body for body, n in evidence.bodies.items() if n), default="")
     return evidence
 
 
-def _note_clauses(left: list[int], right: list[int], marked: tuple[bytes, bytes], evidence: Evidence) -> None:
-    """Note the new words of a clause that one text has and the other leaves out."""
-    for side, own, other in ((0, left, right), (1, right, left)):
-        if len(other) * CLAUSE_SHARE <= len(own):
-            lacked = sum(marked[side][p] == marks.LACKED for p in own)
-            evidence.sides[side].clause = max(evidence.sides[side].clause, lacked)
+def _settle(a: View, b: View, survey: Survey) -> tuple[list[list[int]], tuple[bytes, bytes]]:
+    """Return a row for each gap (columns of `dedup.kernels.equals`) and what is left of either text."""
+    rows = np.empty((len(survey.gaps), equals.N_COLUMNS), np.int32)
+    rests = np.empty(a.n_tokens, np.bool_), np.empty(b.n_tokens, np.bool_)
+    marked = [np.frombuffer(marks_, np.uint8) for marks_ in survey.marks]
+    equals.settle_gaps(
+        survey.gaps, LEAD_TOKENS, a.key_bytes, a.starts, marked[0], a.facts, a.kinds, rests[0],
+        b.key_bytes, b.starts, marked[1], b.facts, b.kinds, rests[1], rows,
+    )  # fmt: skip
+    return rows.tolist(), (rests[0].tobytes(), rests[1].tobytes())
+
+
+def _recount(row: list[int], side: int, view: View, places: list[int], marked: bytes) -> None:
+    """Count anew what is left of one side of a gap."""
+    classes = view.classes
+    row[equals.REST_A + side] = len(places)
+    # Places rise, so that those near the top come first.
+    row[equals.LEAD_A + side] = bisect_left(places, LEAD_TOKENS)
+    row[equals.NEW_A + side] = sum(marked[p] == marks.LACKED for p in places)
+    row[equals.SMALL_A + side] = sum(not classes[p] & (TOKEN_CAPITAL | TOKEN_NUMBER) for p in places)
+
+
+def exchanged(sides: tuple[list[str], list[str]]) -> tuple[Counter[str], Counter[str]]:
+    """Return what either side names more often than the other.
+
+    Examples
+    --------
+    >>> exchanged((["12", "30"], ["30", "14"]))
+    (Counter({'12': 1}), Counter({'14': 1}))
+    """
+    if not sides[0] or not sides[1]:
+        return Counter(), Counter()
+    left, right = Counter(sides[0]), Counter(sides[1])
+    return left - right, right - left
 
 
 def _note_replaced(a: View, b: View, gap: list[int], seen: set[tuple[str, str]], evidence: Evidence) -> None:
@@ -164,13 +191,11 @@ def _chosen(marked: bytes, start: int, end: int, wanted: bytes) -> list[int]:
     return [p for p in range(start, end) if marked[p] in wanted]
 
 
-def _tally(a: View, b: View, survey: Survey) -> list[list[int]]:
-    """Return for each gap the own tokens of both sides, what they mean, and what they and furniture mean."""
-    tally = np.empty((len(survey.gaps), 6), np.int32)
-    marked = [np.frombuffer(marks_, np.uint8) for marks_ in survey.marks]
-    marks.tally_gaps(survey.gaps, marked[0], a.facts, a.kinds, marked[1], b.facts, b.kinds, tally)
-    rows: list[list[int]] = tally.tolist()
-    return rows
+def _same_reading(a: View, b: View, gap: list[int], marked: tuple[bytes, bytes]) -> bool:
+    i1, i2, j1, j2 = gap
+    return same_reading(
+        a, b, _chosen(marked[0], i1, i2, _OWN_OR_CANCELLED), _chosen(marked[1], j1, j2, _OWN_OR_CANCELLED)
+    )
 
 
 def _compare_stages(
@@ -209,12 +234,12 @@ def _count_facts(
     # A longer passage that stands where a few words did was put in, not exchanged for them.
     if few and many <= REWORDED and many <= 3 * few + 5:
         if (numbers_a or known_a) and (numbers_b or known_b):
-            evidence.swaps[0].update(number_of(a.tokens[p]) for p in numbers_a + known_a)
-            evidence.swaps[1].update(number_of(b.tokens[p]) for p in numbers_b + known_b)
+            evidence.swaps[0].extend(number_of(a.tokens[p]) for p in numbers_a + known_a)
+            evidence.swaps[1].extend(number_of(b.tokens[p]) for p in numbers_b + known_b)
         subjects = _capitals(a, left), _capitals(b, right)
         if all(subjects):
-            evidence.subjects[0].update(subjects[0])
-            evidence.subjects[1].update(subjects[1])
+            evidence.subjects[0].extend(subjects[0])
+            evidence.subjects[1].extend(subjects[1])
         if names_a and names_b:
             evidence.names += [(a.tokens[p], b.tokens[q]) for p, q in zip(names_a, names_b, strict=False)]
         if facts[0] & _CALENDAR and facts[1] & _CALENDAR:
@@ -240,15 +265,18 @@ def _capitals(view: View, places: list[int]) -> list[str]:
     ]
 
 
-def _count_tokens(view: View, places: list[int], side: Side) -> None:
-    n = len(places)
+def _count_tokens(view: View, row: list[int], number: int, side: Side, *, inside: bool) -> None:
+    """Add what is left of one side of a gap to what its text has of its own."""
+    n, other = row[equals.REST_A + number], row[equals.REST_B - number]
+    side.lead += row[equals.LEAD_A + number]
+    if inside and other * CLAUSE_SHARE <= n:
+        side.clause = max(side.clause, row[equals.NEW_A + number])
     side.own += n
     side.longest = max(side.longest, n)
     if n > LONG_PASSAGE:
         side.prose += n
     elif n >= SENTENCE_TOKENS:
-        small = sum(1 for p in places if not view.classes[p] & (TOKEN_CAPITAL | TOKEN_NUMBER))
-        if view.capitals != "nothing" and small <= HEAD_SMALL_LETTERS * n:
+        if view.capitals != "nothing" and row[equals.SMALL_A + number] <= HEAD_SMALL_LETTERS * n:
             side.foreign += n
         else:
             side.prose += n
@@ -258,7 +286,6 @@ def _own_facts(
     view: View, other: View, places: list[int], side: Side, marked: bytes
 ) -> tuple[list[int], list[int], list[int]]:
     """Return numbers the other lacks, numbers it has elsewhere, and names it lacks."""
-    _count_tokens(view, places, side)
     lacking: list[int] = []
     known: list[int] = []
     names: list[int] = []

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
+from dedup.kernels.equals import SLIP_LENGTH, TWO_SLIPS_LENGTH
+
 # fmt: off
 # Number words that news writes out; English first, then the next most common languages of agencies.
 _NUMBER_WORDS = {
@@ -98,10 +100,6 @@ CORRECTION_WORDS = frozenset(
 _ORDINAL = re.compile(r"0*(\d+(?:\.\d+)?)(?:st|nd|rd|th|s|e|er|o|a|ers)?")
 _TRAILING_ZEROS = re.compile(r"(\.\d*?)0+")
 
-# A typing slip changes one letter of a word of 5, two of a word of 9; Iran and Iraq are no slip.
-_SLIP_LENGTH = 5
-_TWO_SLIPS_LENGTH = 9
-
 
 @lru_cache(maxsize=65536)
 def number_of(token: str) -> str:
@@ -157,9 +155,9 @@ def is_variant(a: str, b: str) -> bool:
     shorter = min(len(a), len(b))
     if any(map(str.isdigit, a)) and any(map(str.isdigit, b)):
         return False
-    if shorter < _SLIP_LENGTH or (a[0] != b[0] and a[0].isalpha() and b[0].isalpha()):
+    if shorter < SLIP_LENGTH or (a[0] != b[0] and a[0].isalpha() and b[0].isalpha()):
         return False
-    limit = 2 if shorter >= _TWO_SLIPS_LENGTH else 1
+    limit = 2 if shorter >= TWO_SLIPS_LENGTH else 1
     return bool(OSA.distance(a, b, score_cutoff=limit) <= limit)
 
 

@@ -17,8 +17,7 @@ from dedup.flags import TOKEN_UPPER
 from dedup.kernels import gaps as kernels
 from dedup.records import Relation
 from dedup.verify.align import Survey
-from dedup.verify.evidence import Evidence, Side
-from dedup.verify.unspaced import is_unspaced
+from dedup.verify.evidence import Evidence, Side, exchanged
 from dedup.verify.view import View
 
 _DAY_US = 86_400_000_000
@@ -184,7 +183,7 @@ def _passage(case: Case) -> str:
 
 
 def _clause(case: Case) -> str:
-    if case.own.clause > case.limits.clause and not is_unspaced(case.views[case.side]):
+    if case.own.clause > case.limits.clause and not case.views[case.side].unspaced:
         return f"a clause with {case.own.clause} words of its own"
     return ""
 
@@ -276,7 +275,7 @@ def _other_time(case: Case) -> str:
         return ""
     n = views[side].n_tokens
     own, other = evidence.sides[side].own, evidence.sides[1 - side].own
-    if is_unspaced(views[side]):
+    if views[side].unspaced:
         own = max(0, own - PHRASE_CHARACTERS)
     one_source = views[0].source is not None and views[0].source == views[1].source
     most = SOURCE_NOTICE_TOKENS if one_source else NOTICE_TOKENS
@@ -306,7 +305,7 @@ def _series(case: Case) -> str:
     reworded = min(side.own for side in evidence.sides)
     if days is not None and days > DISTANT_DAYS and reworded >= SERIES_REWORDED:
         return f"one source, reworded after {days:.0f} days"
-    only_a, only_b = evidence.subjects[0] - evidence.subjects[1], evidence.subjects[1] - evidence.subjects[0]
+    only_a, only_b = exchanged(evidence.subjects)
     if min(only_a.total(), only_b.total()) >= SERIES_NAMES:
         return f"one source, {min(only_a)} against {min(only_b)}"
     return ""

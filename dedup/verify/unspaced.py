@@ -10,7 +10,6 @@ from typing import Literal
 
 import numpy as np
 
-from dedup.flags import TOKEN_UNSPACED
 from dedup.kernels.facts import LACKED, OWN
 from dedup.verify.align import Survey
 from dedup.verify.view import View
@@ -22,11 +21,6 @@ _OWN_SHARE = 0.08
 # another is a slip of the keys more often than a name, and counts a quarter.
 _TOKENS_PER_EXCHANGE = 150
 _SLIP = 0.25
-
-
-def is_unspaced(view: View) -> bool:
-    """Tell whether most of a text is written without spaces."""
-    return 2 * int(np.count_nonzero(view.kinds & TOKEN_UNSPACED)) > view.n_tokens
 
 
 def objection(a: View, b: View, survey: Survey, dropped: Literal[0, 1] | None) -> str:

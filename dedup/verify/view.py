@@ -40,6 +40,8 @@ class Tokens:
     capitals : list of str
         What a capital inside a sentence tells, per document: "names", "nouns" (German) or, in texts without
         case, all in capitals or in headline style, "nothing".
+    unspaced : list of bool
+        Whether most of a document is written without spaces.
     """
 
     key: NDArray[np.uint8]
@@ -51,6 +53,7 @@ class Tokens:
     facts: NDArray[np.uint16]
     starts: NDArray[np.uint32]
     capitals: list[str]
+    unspaced: list[bool]
 
     def mark_house(self, house: NDArray[np.uint64]) -> NDArray[np.uint8]:
         """Mark the tokens in lines whose hash is in `house` (sorted); empty where there are none."""
@@ -70,14 +73,17 @@ def read_tokens(
     n_tokens = len(classes)
     hashes, folded = np.empty(n_tokens, np.uint64), np.empty(n_tokens, np.uint64)
     facts, starts = np.empty(n_tokens, np.uint16), np.empty(n_tokens, np.uint32)
-    tallies = np.zeros((len(offsets) - 1, 3), np.int64)
+    tallies = np.zeros((len(offsets) - 1, 4), np.int64)
     name_all_facts(
         key, key_offsets, classes, offsets, *special_words(), hashes, folded, facts, starts, tallies
     )
-    n_inside, n_capital, n_articles = tallies.T
+    n_inside, n_capital, n_articles, n_characters = tallies.T
     told = (n_capital > 0) & (n_capital <= _ALL_CAPITALS * n_inside)
     kinds = np.where(told, np.where(n_articles >= NOUN_LANGUAGE_WORDS, "nouns", "names"), "nothing")
-    return Tokens(key, key_offsets, classes, offsets, hashes, folded, facts, starts, kinds.tolist())
+    unspaced = 2 * n_characters > np.diff(offsets)
+    return Tokens(
+        key, key_offsets, classes, offsets, hashes, folded, facts, starts, kinds.tolist(), unspaced.tolist()
+    )
 
 
 class View:
@@ -104,7 +110,7 @@ class View:
 
     __slots__ = (
         "_classes", "_key", "_words", "among", "capitals", "date", "facts", "folded", "hashes", "kinds",
-        "n_tokens", "number", "source", "title_tokens",
+        "n_tokens", "number", "source", "title_tokens", "unspaced",
     )  # fmt: skip
 
     def __init__(
@@ -144,18 +150,29 @@ class View:
         self.kinds = among.classes[start:end]
         self.hashes, self.folded = among.hashes[start:end], among.folded[start:end]
         self.facts = among.facts[start:end]
-        self.capitals = among.capitals[number]
+        self.capitals, self.unspaced = among.capitals[number], among.unspaced[number]
         self.title_tokens, self.source, self.date = title, source, date
         self._key: bytes | None = None
         self._classes: bytes | None = None
         self._words: list[str] | None = None
 
     @property
+    def key_bytes(self) -> NDArray[np.uint8]:
+        """The key as an array."""
+        start, end = self.among.key_offsets[self.number : self.number + 2].tolist()
+        return self.among.key[start:end]
+
+    @property
+    def starts(self) -> NDArray[np.uint32]:
+        """Where in the key each token begins."""
+        start = int(self.among.offsets[self.number])
+        return self.among.starts[start : start + self.n_tokens]
+
+    @property
     def key(self) -> bytes:
         """UTF-8 tokens joined by single spaces."""
         if self._key is None:
-            start, end = self.among.key_offsets[self.number : self.number + 2].tolist()
-            self._key = self.among.key[start:end].tobytes()
+            self._key = self.key_bytes.tobytes()
         return self._key
 
     @property
