@@ -360,3 +360,13 @@ def write_keys(
         key_offsets[document + 1] = out
         class_offsets[document + 1] = n_out
     return offsets.shape[0] - 1
+
+
+@kernel
+def count_classes(classes, offsets, mask, wanted, counts):
+    """Fill `counts` (int64) with how many tokens of each document have the bits `wanted` of those in `mask`."""
+    for document in range(offsets.shape[0] - 1):
+        found = 0
+        for t in range(offsets[document], offsets[document + 1]):
+            found += classes[t] & mask == wanted
+        counts[document] = found

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dedup import flags as bits
 from dedup.config import Config
 from dedup.kernels.sketches import hash_values
+from dedup.kernels.tokens import count_classes
 from dedup.normaliser import clean_batch
 from dedup.normaliser.key import make_keys, utf8_buffers
 from dedup.records import Removal
@@ -30,6 +31,9 @@ PUNCTUATED_TOKENS = 60
 MARKS_SHARE = 0.03
 _MARKS = "[.,:;!?\u0589\u060c\u061b\u061f\u06d4\u0964\u1362\u3001\u3002\uff0c\uff0e\uff1a\uff1b\uff01\uff1f]"
 _DIGEST_BYTES = 16
+# The bits of a sentence begun within a line, and those it is told by.
+_WITHIN_LINE = np.uint8(bits.TOKEN_SENTENCE_START)
+_STARTS = np.uint8(bits.TOKEN_SENTENCE_START | bits.TOKEN_LINE_START)
 
 
 def prepare(records: pa.RecordBatch, config: Config) -> pa.RecordBatch:
@@ -82,11 +86,10 @@ def _unpunctuated(readable: pa.Array, classes: pa.Array) -> NDArray[np.int64]:
     """Return the rows of longer texts, of scripts that use stops and commas, that have hardly any."""
     data, offsets = utf8_buffers(classes)
     n_tokens = np.diff(offsets)
-    inside = data & (bits.TOKEN_SENTENCE_START | bits.TOKEN_LINE_START) == bits.TOKEN_SENTENCE_START
-    begun = np.concatenate([[0], np.cumsum(inside)])
+    begun = np.empty(len(n_tokens), np.int64)
+    count_classes(data, offsets, _STARTS, _WITHIN_LINE, begun)
     # Sentences begun within lines are few also where each has a line of its own: there the marks are counted.
-    few = np.diff(begun[offsets]) <= MARKS_SHARE * n_tokens
-    rows = np.flatnonzero(few & (n_tokens >= PUNCTUATED_TOKENS))
+    rows = np.flatnonzero((begun <= MARKS_SHARE * n_tokens) & (n_tokens >= PUNCTUATED_TOKENS))
     if not len(rows):
         return rows
     marks = pc.count_substring_regex(readable.take(pa.array(rows)), _MARKS).to_numpy(zero_copy_only=False)
