@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dedup.kernels.cache import kernel
-from dedup.kernels.sketches import hash_tokens
+from dedup.kernels.sketches import find_starts, hash_tokens
 
 # Bits of what a token means.
 NUMBER, SCALE, WEEKDAY, MONTH, NO_NAME, CORRECTION, STAGE, BODY, NOUNS, PLAIN, ADDRESS, VALUE = (
@@ -70,20 +70,17 @@ def name_facts(key, classes, special, special_fold, special_facts, hashes, folde
     """
     mask = np.uint64(special.shape[0] - 1)
     articles = np.zeros(16, np.uint64)
-    at = np.int64(0)  # a plain 0 is a type of its own, for which `hash_piece` would be compiled once more
-    hash_tokens(key, at, key.shape[0], hashes)
-    for t in range(classes.shape[0]):
-        start = at
-        while at < key.shape[0] and key[at] != 32:
-            at += 1
-        end = at
-        at += 1
-        starts[t] = start
+    hash_tokens(key, np.int64(0), np.int64(key.shape[0]), hashes)
+    find_starts(key, starts)
+    n_tokens = classes.shape[0]
+    for t in range(n_tokens):
         value = hashes[t]
         fold = value
         fact = 0
         if classes[t] & CLASS_NUMBER:
             fact = NUMBER
+            start = np.int64(starts[t])
+            end = np.int64(starts[t + 1]) - 1 if t + 1 < n_tokens else np.int64(key.shape[0])
             # [0]*digits[.digits][ordinal ending]
             p = start
             while p < end and 48 <= key[p] <= 57:

@@ -57,6 +57,30 @@ def hash_tokens(key, start, end, hashes):
 
 
 @kernel
+def find_starts(key, starts):  # type: ignore[no-untyped-def]
+    """Fill `starts` (uint32) with the place in the key at which each token begins."""
+    n_bytes = key.shape[0]
+    n_tokens = 0
+    if starts.shape[0]:
+        starts[0] = 0
+        n_tokens = 1
+    at = 0
+    while at + 8 <= n_bytes:
+        other = load_word(key, at) ^ _SPACES
+        marks = ~(((other & _LOW_BITS) + _LOW_BITS) | other | _LOW_BITS)
+        while marks != 0:
+            place = leading_zeros(marks)
+            starts[n_tokens] = at + np.int64(place >> np.uint64(3)) + 1
+            n_tokens += 1
+            marks ^= _HIGHEST >> place
+        at += 8
+    for place in range(at, n_bytes):
+        if key[place] == 32:
+            starts[n_tokens] = place + 1
+            n_tokens += 1
+
+
+@kernel
 def hash_shingles(tokens, classes, first_class, n_tokens, size, unspaced_size, shingles):
     """Fill `shingles` (uint64) from token hashes; return their number.
 

@@ -199,8 +199,9 @@ def _judge(
     else:
         verdict = found
     if swapped:
-        verdict = verdict._replace(fuller=_OTHER[verdict.fuller])
         own, foreign = -own, -foreign
+        if verdict.fuller is not None:
+            verdict = verdict._replace(fuller=_OTHER[verdict.fuller])
     ratio = round(2 * shown.matched / max(1, a.n_tokens + b.n_tokens), 4)
     features = {"extra": own, "foreign": foreign, "windowed": int(shown.windowed)}
     return _scored(verdict, overlap, ratio, features)
