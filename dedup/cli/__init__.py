@@ -13,7 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Arrow and Numba import these at their first use wherever they are installed, and no command needs them;
 # together they take longer than a small run.
-_SPARED = ("pandas", "scipy")
+_SPARED = ("pandas", "scipy", "yaml")
 # Modules and kernels are many objects that stay: looking through them for garbage took a tenth of start-up.
 _OBJECTS = 100_000
 

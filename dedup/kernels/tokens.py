@@ -364,7 +364,7 @@ def write_keys(
 
 @kernel
 def count_classes(classes, offsets, mask, wanted, counts):
-    """Fill `counts` (int64) with how many tokens of each document have the bits `wanted` of those in `mask`."""
+    """Fill `counts` (int64): how many tokens of each document have the bits `wanted` of those in `mask`."""
     for document in range(offsets.shape[0] - 1):
         found = 0
         for t in range(offsets[document], offsets[document + 1]):
