@@ -120,7 +120,7 @@ def print_summary(console: Console, summary: dict[str, dict[str, Any]]) -> None:
             "recall",
             "false",
             "× floor",
-            "× fastest peer",
+            "× best peer",
         )
     ):
         table.add_column(column, justify="right" if place else "left")

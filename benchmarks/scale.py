@@ -93,24 +93,8 @@ def _ratio(part: int | None, whole: int | None) -> float | None:
 def print_shapes(console: Console, shapes: dict[str, list[dict[str, Any]]]) -> None:
     """Print one row per shape and size."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for place, column in enumerate(
-        (
-            "shape",
-            "docs",
-            "MB",
-            "s",
-            "× time",
-            "docs/s",
-            "MB/s",
-            "CPU s",
-            "peak MB",
-            "× memory",
-            "kept",
-            "recall",
-            "false",
-            "steps",
-        )
-    ):
+    columns = "shape|docs|MB|s|× time|docs/s|MB/s|CPU s|peak MB|× memory|kept|recall|false|steps"
+    for place, column in enumerate(columns.split("|")):
         table.add_column(column, justify="right" if place else "left")
     for shape, rows in shapes.items():
         for row in rows:

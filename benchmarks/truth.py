@@ -14,7 +14,7 @@ _ID = re.compile(rb'"id":\s*"d(\d+)"')
 
 
 class Score(TypedDict):
-    """`recall`: of the copies that ought to go, how many went; `false_drops`: clusters of which nothing is left."""
+    """`recall`: the share of the copies that went; `false_drops`: clusters of which nothing is left."""
 
     recall: float | None
     false_drops: int
@@ -44,7 +44,7 @@ def score_kept(kept: Path, clusters: npt.NDArray[np.int64]) -> Score:
 
 
 def farthest_keeper(decisions: Path) -> int:
-    """Return how many steps of a chain lie at most between a dropped document and the one it was dropped for."""
+    """Return the longest way along a chain from a dropped document to the one it was dropped for."""
     farthest = 0
     with decisions.open("rb") as lines:
         for line in lines:
