@@ -45,97 +45,92 @@ def hash_piece(data, start, end):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def name_all_facts(
-    key, key_offsets, classes, class_offsets, special, special_fold, special_facts, hashes, folded, facts,
-    starts, tallies,
-):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Fill, for each document (int64 offsets, n + 1), what `name_facts` fills for one."""
-    for d in range(key_offsets.shape[0] - 1):
-        start, end = class_offsets[d], class_offsets[d + 1]
-        name_facts(
-            key[key_offsets[d] : key_offsets[d + 1]], classes[start:end], special, special_fold,
-            special_facts, hashes[start:end], folded[start:end], facts[start:end], starts[start:end],
-            tallies[d],
-        )  # fmt: skip
+def _is_ending(ending):  # type: ignore[no-untyped-def]
+    """Tell whether bytes are s, e, o, a, st, nd, rd, th, er or ers."""
+    return (
+        ending == 0x73 or ending == 0x65 or ending == 0x6F or ending == 0x61 or ending == 0x7374
+        or ending == 0x6E64 or ending == 0x7264 or ending == 0x7468 or ending == 0x6572 or ending == 0x657273
+    )  # fmt: skip
 
 
 @kernel
-def name_facts(key, classes, special, special_fold, special_facts, hashes, folded, facts, starts, tally):  # type: ignore[no-untyped-def]
-    """Fill `hashes`, `folded` (uint64), `facts` (uint16) and `starts` (uint32) with one value per token.
+def name_facts(
+    keys, key_offsets, all_classes, class_offsets, special, special_fold, special_facts, all_hashes, folded,
+    facts, all_starts, tallies,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Fill `all_hashes`, `folded` (uint64), `facts` (uint16) and `all_starts` (uint32): one value per token.
 
-    Two ways of writing a number, a scale or a per cent sign have one `folded`
-    value. `special` (uint64, a power of two long, 0 where empty) finds the
-    words with a meaning of their own; `starts` are places in the key. `tally` (int64, 4) gets the numbers of
-    words inside sentences, of those with a capital, of distinct NOUNS, and of characters without spaces.
+    Documents stand one behind the other (int64 offsets, n + 1). Two ways of writing a number, a scale or a
+    per cent sign have one `folded` value. `special` (uint64, a power of two long, 0 where empty) finds the
+    words with a meaning of their own; starts are places in the document's key. `tallies` (int64, n × 4) gets
+    the numbers of words inside sentences, of those with a capital, of distinct NOUNS, and of characters of
+    scripts without spaces.
     """
     mask = np.uint64(special.shape[0] - 1)
     articles = np.zeros(16, np.uint64)
-    hash_tokens(key, np.int64(0), np.int64(key.shape[0]), hashes)
-    find_starts(key, starts)
-    n_tokens = classes.shape[0]
-    for t in range(n_tokens):
-        value = hashes[t]
-        fold = value
-        fact = 0
-        if classes[t] & CLASS_NUMBER:
-            fact = NUMBER
-            start = np.int64(starts[t])
-            end = np.int64(starts[t + 1]) - 1 if t + 1 < n_tokens else np.int64(key.shape[0])
-            # [0]*digits[.digits][ordinal ending]
-            p = start
-            while p < end and 48 <= key[p] <= 57:
-                p += 1
-            whole = p
-            if p + 1 < end and key[p] == 46 and 48 <= key[p + 1] <= 57:
-                p += 1
+    for d in range(key_offsets.shape[0] - 1):
+        n_articles = 0
+        begin, n_tokens = class_offsets[d], class_offsets[d + 1] - class_offsets[d]
+        key, classes = keys[key_offsets[d] : key_offsets[d + 1]], all_classes[begin : begin + n_tokens]
+        hashes, starts = all_hashes[begin : begin + n_tokens], all_starts[begin : begin + n_tokens]
+        hash_tokens(key, np.int64(0), np.int64(key.shape[0]), hashes)
+        find_starts(key, starts)
+        for t in range(n_tokens):
+            value = hashes[t]
+            fold = value
+            fact = 0
+            if classes[t] & CLASS_NUMBER:
+                fact = NUMBER
+                start = np.int64(starts[t])
+                end = np.int64(starts[t + 1]) - 1 if t + 1 < n_tokens else np.int64(key.shape[0])
+                # [0]*digits[.digits][ordinal ending]
+                p = start
                 while p < end and 48 <= key[p] <= 57:
                     p += 1
-            rest = end - p
-            ending = np.int64(0)
-            for q in range(p, end if rest <= 3 else p):
-                ending = (ending << 8) | np.int64(key[q])
-            # "", s, e, o, a, st, nd, rd, th, er, ers
-            plain = rest == 0 or (
-                rest <= 3
-                and (
-                    ending == 0x73 or ending == 0x65 or ending == 0x6F or ending == 0x61 or ending == 0x7374
-                    or ending == 0x6E64 or ending == 0x7264 or ending == 0x7468 or ending == 0x6572
-                    or ending == 0x657273
-                )
-            )  # fmt: skip
-            if whole > start and plain and p - start < 64:
-                fact |= PLAIN
-                first = start
-                while first + 1 < whole and key[first] == 48:
-                    first += 1
-                stop = p
-                if p > whole:
-                    while key[stop - 1] == 48:
-                        stop -= 1
-                    if stop - 1 == whole:
-                        stop = whole
-                fold = hash_piece(key, first, stop)
-        else:
-            slot = (value >> _U32) & mask
-            while special[slot] != _NONE:
-                if special[slot] == value:
-                    fold = special_fold[slot]
-                    fact = special_facts[slot]
-                    break
-                slot = (slot + _U1) & mask
-        folded[t] = fold
-        facts[t] = fact
-        tally[3] += classes[t] & CLASS_CHARACTER != 0
-        if not classes[t] & (CLASS_SENTENCE | CLASS_NUMBER | CLASS_CHARACTER):
-            tally[0] += 1
-            tally[1] += classes[t] & CLASS_CAPITAL != 0
-        if fact & NOUNS and tally[2] < articles.shape[0]:
-            known = False
-            for k in range(tally[2]):
-                known = known or articles[k] == value
-            if not known:
-                articles[tally[2]] = value
-                tally[2] += 1
+                whole = p
+                if p + 1 < end and key[p] == 46 and 48 <= key[p + 1] <= 57:
+                    p += 1
+                    while p < end and 48 <= key[p] <= 57:
+                        p += 1
+                rest = end - p
+                ending = np.int64(0)
+                for q in range(p, end if rest <= 3 else p):
+                    ending = (ending << 8) | np.int64(key[q])
+                plain = rest == 0 or (rest <= 3 and _is_ending(ending))
+                if whole > start and plain and p - start < 64:
+                    fact |= PLAIN
+                    first = start
+                    while first + 1 < whole and key[first] == 48:
+                        first += 1
+                    stop = p
+                    if p > whole:
+                        while key[stop - 1] == 48:
+                            stop -= 1
+                        if stop - 1 == whole:
+                            stop = whole
+                    fold = hash_piece(key, first, stop)
+            else:
+                slot = (value >> _U32) & mask
+                while special[slot] != _NONE:
+                    if special[slot] == value:
+                        fold = special_fold[slot]
+                        fact = special_facts[slot]
+                        break
+                    slot = (slot + _U1) & mask
+            folded[begin + t] = fold
+            facts[begin + t] = fact
+            tallies[d, 3] += classes[t] & CLASS_CHARACTER != 0
+            if not classes[t] & (CLASS_SENTENCE | CLASS_NUMBER | CLASS_CHARACTER):
+                tallies[d, 0] += 1
+                tallies[d, 1] += classes[t] & CLASS_CAPITAL != 0
+            if fact & NOUNS and n_articles < articles.shape[0]:
+                known = False
+                for k in range(n_articles):
+                    known = known or articles[k] == value
+                if not known:
+                    articles[n_articles] = value
+                    n_articles += 1
+        tallies[d, 2] = n_articles
 
 
 @kernel

@@ -105,7 +105,7 @@ def weigh_gaps(
     """
     n_a, n_b = hashes_a.shape[0], hashes_b.shape[0]
     numbers_a, numbers_b = list_numbers(folded_a, facts_a), list_numbers(folded_b, facts_b)
-    long_a, long_b = False, False
+    long_a, long_b = _LOOK, _LOOK
     for g in range(gaps.shape[0]):
         long_a = long_a or gaps[g, 1] - gaps[g, 0] >= MOVED_RUN
         long_b = long_b or gaps[g, 3] - gaps[g, 2] >= MOVED_RUN
@@ -121,17 +121,10 @@ def weigh_gaps(
     find_frames(blocks, classes_a, cased_a, classes_b, cased_b, frames)
     n_text = (n_a, n_b)
     shortest = min(n_a, n_b)
-    own = np.zeros(2, np.int64)
-    lacking = np.zeros(2, np.int64)
-    sure = np.zeros(2, np.int64)
-    sure_at = np.zeros(2, np.int64)
-    digits = np.zeros(2, np.int64)
-    given = np.zeros(2, np.int64)
-    written = np.zeros(2, np.int64)
-    numbers = np.zeros(2, np.int64)
-    calendar = np.zeros(2, np.int64)
-    certain = np.zeros(2, np.int64)
-    names = np.zeros(2, np.int64)
+    # One number per side, in rows of one array: each array of its own is compiled for itself.
+    sums = np.zeros((11, 2), np.int64)
+    own, lacking, sure, sure_at, digits, given = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
+    written, numbers, calendar, certain, names = sums[6], sums[7], sums[8], sums[9], sums[10]
     region = np.zeros(2, np.int64)
     block = 0
     for g in range(gaps.shape[0]):
@@ -355,7 +348,8 @@ def survey_pairs(
         blocks = np.empty((most, 3), np.int32)
         if is_given:
             n_blocks = most
-            blocks[:] = given
+            for k in range(most):
+                blocks[k, 0], blocks[k, 1], blocks[k, 2] = given[k, 0], given[k, 1], given[k, 2]
         else:
             n_blocks = align(ids_a, ids_b, n_ids, _TOP, n_a, _TOP, n_b, blocks, _TOP)
         n_blocks, n_gaps = find_gaps(blocks, n_blocks, n_a, n_b, gaps[at:])
@@ -363,8 +357,11 @@ def survey_pairs(
         place = marks_at[p]
         marks_a, marks_b = marks[place : place + n_a], marks[place + n_a : place + n_a + n_b]
         if in_house[p] and house.shape[0] > 0:
-            marks_a[:] = house[begin_a:end_a]
-            marks_b[:] = house[begin_b:end_b]
+            # A slice put into a slice brings along the text of an error, and a second of compiling.
+            for t in range(n_a):
+                marks_a[t] = house[begin_a + t]
+            for t in range(n_b):
+                marks_b[t] = house[begin_b + t]
         else:
             marks_a[:] = MATCHED
             marks_b[:] = MATCHED

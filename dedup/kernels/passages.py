@@ -73,7 +73,7 @@ def list_numbers(folded, facts):  # type: ignore[no-untyped-def]
 @kernel
 def list_runs(hashes, wanted):  # type: ignore[no-untyped-def]
     """Return a table of the runs of a text, empty if they are not wanted."""
-    n_runs = max(0, hashes.shape[0] - MOVED_RUN + 1) if wanted else 0
+    n_runs = max(np.int64(0), np.int64(hashes.shape[0]) - MOVED_RUN + 1) * wanted
     table = open_table(n_runs)
     mask = np.uint64(table.shape[0] - 1)
     for t in range(n_runs):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup.flags import TOKEN_LINE_START
-from dedup.kernels.facts import mark_houses, name_all_facts
+from dedup.kernels.facts import mark_houses, name_facts
 from dedup.verify.lexicon import special_words
 
 LINE_PRIME = np.uint64(0x9E3779B97F4A7C15)
@@ -74,9 +74,7 @@ def read_tokens(
     hashes, folded = np.empty(n_tokens, np.uint64), np.empty(n_tokens, np.uint64)
     facts, starts = np.empty(n_tokens, np.uint16), np.empty(n_tokens, np.uint32)
     tallies = np.zeros((len(offsets) - 1, 4), np.int64)
-    name_all_facts(
-        key, key_offsets, classes, offsets, *special_words(), hashes, folded, facts, starts, tallies
-    )
+    name_facts(key, key_offsets, classes, offsets, *special_words(), hashes, folded, facts, starts, tallies)
     n_inside, n_capital, n_articles, n_characters = tallies.T
     told = (n_capital > 0) & (n_capital <= _ALL_CAPITALS * n_inside)
     kinds = np.where(told, np.where(n_articles >= NOUN_LANGUAGE_WORDS, "nouns", "names"), "nothing")
