@@ -419,6 +419,28 @@ def test_an_input_that_changes_between_the_passes_is_a_failure(tmp_path, spoil):
         list(source.chunks_again())
 
 
+def test_chunks_of_a_plain_file_travel_as_places_and_are_read_again(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + PLAIN)
+    (source,) = find_inputs([str(path)])
+    for chunk in source.chunks(1000):
+        packed = pickle.dumps(chunk)
+        assert len(packed) < 400 < len(chunk.payload)
+        assert pickle.loads(packed).whole() == chunk
+
+
+@pytest.mark.parametrize("spoiled", [PLAIN[:-20], PLAIN.replace(b"number 1 ", b"number 2 ")])
+def test_a_change_between_cutting_and_reading_a_chunk_is_a_failure(tmp_path, spoiled):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(PLAIN)
+    (source,) = find_inputs([str(path)])
+    # Unpickling itself must not fail: in a worker that would be the end of its pool.
+    chunks = [pickle.loads(pickle.dumps(chunk)) for chunk in source.chunks(1000)]
+    path.write_bytes(spoiled)
+    with pytest.raises(SystemFailure, match="input changed during the run"):
+        [parse(chunk, FIELDS, LIMIT) for chunk in chunks]
+
+
 def test_a_change_that_keeps_size_and_time_is_still_seen(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_bytes(PLAIN)

@@ -61,6 +61,7 @@ def parse(chunk: Chunk, fields: Fields, record_limit_bytes: int) -> pa.RecordBat
     >>> parse(Chunk(0, 0, line, 1, 0, "a.jsonl", "jsonl"), Fields("text", "id"), 1000).column("id")[0].as_py()
     '7'
     """
+    chunk = chunk.whole()
     if chunk.format == "jsonl":
         from dedup.files.jsonl import parse_jsonl
 

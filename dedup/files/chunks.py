@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +60,10 @@ class Chunk:
 
     ``offset`` counts bytes in the decompressed stream (-1 if columnar). When
     ``reason`` is set, the chunk is one bad record of ``record_length`` bytes,
-    of which ``payload`` holds at most the first 64 kB.
+    of which ``payload`` holds at most the first 64 kB. ``check`` is a check
+    value of the payload's ``n_bytes`` bytes. Where these stand in a file as
+    they are, ``stored`` is its path: then they are not pickled, and ``parse``
+    reads them for itself.
     """
 
     source_index: int
@@ -74,6 +77,33 @@ class Chunk:
     delimiter: str = ""
     reason: str | None = None
     record_length: int = 0
+    n_bytes: int = 0
+    check: int = 0
+    stored: str | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Chunk, tuple((values if self.stored is None else values | {"payload": b""}).values())
+
+    def whole(self) -> Chunk:
+        """Return the chunk with its bytes, read again if they were left behind.
+
+        Raises
+        ------
+        SystemFailure
+            If they are not those of the first reading.
+        """
+        if self.stored is None or self.payload:
+            return self
+        try:
+            with Path(self.stored).open("rb", buffering=0) as file:
+                file.seek(self.offset)
+                payload = file.read(self.n_bytes)
+        except OSError as error:
+            raise changed(self.file) from error
+        if zlib.crc32(payload) != self.check:
+            raise changed(self.file)
+        return replace(self, payload=payload)
 
 
 class Source:
@@ -163,11 +193,13 @@ class Source:
         self.sha256, self.size_bytes = self.raw.digest()
 
     def _check(self, chunk: Chunk) -> int:
-        return zlib.crc32(chunk.payload) ^ chunk.record_length if isinstance(chunk.payload, bytes) else 0
+        return chunk.check ^ chunk.record_length
 
     def _chunk(
         self, ordinal: int, payload: bytes | pa.RecordBatch, line: int, offset: int, **more: Any
     ) -> Chunk:
+        if isinstance(payload, bytes):
+            more |= {"n_bytes": len(payload), "check": zlib.crc32(payload), "stored": self.raw.plain_path}
         return Chunk(self.index, ordinal, payload, line, offset, self.name, self.format, **more)
 
 

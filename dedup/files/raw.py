@@ -40,6 +40,8 @@ class RawInput:
         self._limit = expansion_limit
         self._spool_dir = spool_dir
         self._spool: _Spool | None = None
+        # Where the bytes can be read again one by one: of a file that is not compressed; set by `pieces`.
+        self.plain_path: str | None = None
         self._stamp: tuple[int, ...] | None = None
         self._hash: Any = None
         self._size = 0
@@ -77,6 +79,9 @@ class RawInput:
         first = next(stream, b"")
         kind = detect_compression(self.name, first)
         if kind is None:
+            self.plain_path = (
+                None if self.path is None or self._spool is not None else str(self.path.resolve())
+            )
             if first:
                 yield first
             yield from stream

@@ -195,7 +195,7 @@ def _ingest(
 
 def _prepare_chunk(chunk: Chunk, *, fields: Fields, folder: Path, config: Config) -> tuple[Place, str, int]:
     prepared = prepare(parse(chunk, fields, config.read.record_limit_bytes), config)
-    size = chunk.payload.nbytes if isinstance(chunk.payload, pa.RecordBatch) else len(chunk.payload)
+    size = chunk.payload.nbytes if isinstance(chunk.payload, pa.RecordBatch) else chunk.n_bytes
     return spill_file(folder).append(prepared), chunk.file, size
 
 
