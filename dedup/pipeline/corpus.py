@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dedup.canonical import id_order
-from dedup.normaliser.key import utf8_buffers
+from dedup.pipeline.columns import Values
 from dedup.pipeline.spill import Place, SpillReader
 
 NO_DATE = np.iinfo(np.int64).min
@@ -66,6 +66,7 @@ class Corpus:
     _reader: SpillReader = field(init=False, repr=False)
     batches: list[pa.RecordBatch] = field(init=False)
     starts: NDArray[np.int64] = field(init=False)
+    _columns: dict[str, Values] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._reader = SpillReader(self.schema)
@@ -112,28 +113,22 @@ class Corpus:
 
     def value(self, name: str, document: int) -> Any:
         """Return one document's value of a column as a Python object, None for null."""
-        batch = bisect_right(self._starts, document) - 1
-        return self.batches[batch].column(name)[document - self._starts[batch]].as_py()
+        return self.column(name)[document]
 
-    def token(self, document: int) -> str | None:
-        """Return the JSON token of a document's id: `value`, without Arrow's detours."""
-        batch = bisect_right(self._starts, document) - 1
-        data, ends = self._tokens[batch]
-        at = document - self._starts[batch]
-        return str(data[ends[at] : ends[at + 1]], "utf-8") or None
+    def column(self, name: str) -> Values:
+        """Return a column of strings, bytes or integers for access to single values."""
+        if name not in self._columns:
+            self._columns[name] = Values(self.batches, self._starts, name)
+        return self._columns[name]
 
     def file(self, document: int) -> str:
         """Return the name of the file that a document came from."""
         return self.files[bisect_right(self._starts, document) - 1]
 
     def values(self, name: str, documents: NDArray[np.int64]) -> list[Any]:
-        """Return the values of a column for some documents, int64 in ascending order."""
-        bounds = np.searchsorted(documents, self.starts)
-        found: list[Any] = []
-        for number in np.flatnonzero(np.diff(bounds)).tolist():
-            rows = documents[bounds[number] : bounds[number + 1]] - self.starts[number]
-            found += self.batches[number].column(name).take(pa.array(rows)).to_pylist()
-        return found
+        """Return the values of a column for some documents."""
+        column = self.column(name)
+        return [column[document] for document in documents.tolist()]
 
     def id(self, document: int) -> Any:
         """Return the record's id with its JSON type; ``sha:…`` from its content when it has none."""
@@ -152,11 +147,6 @@ class Corpus:
     def _starts(self) -> list[int]:
         starts: list[int] = self.starts.tolist()
         return starts
-
-    @cached_property
-    def _tokens(self) -> list[tuple[memoryview, NDArray[np.int64]]]:
-        found = [utf8_buffers(batch.column("id")) for batch in self.batches]
-        return [(data.data, ends) for data, ends in found]
 
     @cached_property
     def published(self) -> NDArray[np.bool_]:

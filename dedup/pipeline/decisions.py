@@ -181,7 +181,7 @@ class Decider:
 
     def id_of(self, document: int) -> msgspec.Raw:
         """Return the JSON token of a document's id."""
-        token = self._corpus.token(document)
+        token = self._corpus.value("id", document)
         return shown_id(token, "" if token is not None else self._corpus.record(document))
 
     def _count(self, span: slice, keep: NDArray[np.bool_], bad: NDArray[np.bool_]) -> None:
