@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 EMPTY = 1 << 0  # no token at all: kept, matches nothing
@@ -58,6 +59,7 @@ TOKEN_UNSPACED = 16  # one character of a script written without spaces
 TOKEN_UPPER = 32  # two or more letters, all of them capitals
 
 
+@cache
 def flag_names(flags: int) -> tuple[str, ...]:
     """Return the names of the bits set in ``flags``, in the order of ``FLAGS``.
 

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -178,6 +179,21 @@ def test_no_two_processes_spill_into_one_file(tmp_path):
         others = set(crew.map(partial(spill_one, folder.path), range(20)))
     assert len(others) == 2
     assert own not in others
+
+
+def read_shared(shared, task):
+    return os.getpid(), shared["lock"] is not None, shared["first"] + task
+
+
+def test_new_processes_inherit_what_can_not_be_sent_to_them():
+    shared = {"lock": threading.Lock(), "first": 7}
+    with Crew(2) as crew:
+        list(crew.map(abs, range(20)))
+        answers = list(crew.map_shared(read_shared, shared, range(50)))
+        few = list(crew.map_shared(read_shared, shared, range(2)))
+    assert [value for _, held, value in answers if held] == list(range(7, 57))
+    assert os.getpid() not in {pid for pid, *_ in answers}
+    assert few == [(os.getpid(), True, 7), (os.getpid(), True, 8)]
 
 
 # --- pipes and closed streams

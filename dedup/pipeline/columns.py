@@ -1,14 +1,15 @@
-"""Single values out of columns that stand in many mapped batches, without a detour through Arrow's scalars."""
+"""Single values out of columns of many mapped batches, without a detour through Arrow's scalars."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
-_NUMBERS = {pa.int32(): "i", pa.int64(): "q", pa.uint32(): "I", pa.uint64(): "Q"}
+_Format = Literal["B", "i", "q", "I", "Q"]
+_NUMBERS: dict[pa.DataType, _Format] = {pa.int32(): "i", pa.int64(): "q", pa.uint32(): "I", pa.uint64(): "Q"}
 
 
 class Values:
@@ -26,7 +27,7 @@ class Values:
         kind = batches[0].schema.field(name).type if batches else pa.null()
         self._is_text = pa.types.is_large_string(kind)
         self._width = kind.byte_width if pa.types.is_fixed_size_binary(kind) else 0
-        self._format = _NUMBERS.get(kind, "B")
+        self._format: _Format = _NUMBERS.get(kind, "B")
 
     def __getitem__(self, document: int) -> Any:
         number = bisect_right(self._starts, document) - 1

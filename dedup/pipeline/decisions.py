@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from dedup.flags import flag_names
 from dedup.pipeline.resolve import Outcome
 from dedup.pipeline.verdicts import Verdicts, strengths
+from dedup.pipeline.workers import Crew
 from dedup.records import Status
 from dedup.schema import RELATIONS
 
@@ -35,11 +37,18 @@ SAME_KEY: Row = {"relation": "exact", "jaccard": 1.0, "containment": 1.0, "ratio
 
 @dataclass(frozen=True, slots=True)
 class BatchDecisions:
-    """Decisions of a batch: ``rows`` as JSON objects in order, ``keep`` and ``rejected`` per row."""
+    """Decisions of a batch: ``rows`` as JSON objects in order, ``keep`` and ``rejected`` per row.
+
+    ``digest`` is the sum of the rows' digests; ``relations`` counts the
+    dropped by relation, ``rules`` the normaliser's removals by rule.
+    """
 
     rows: list[bytes]
     keep: NDArray[np.bool_]
     rejected: NDArray[np.bool_]
+    digest: int
+    relations: Counter[str]
+    rules: Counter[str]
 
 
 class Decider:
@@ -54,6 +63,7 @@ class Decider:
         self._outcome = outcome
         self._corpus = outcome.corpus
         self._verdicts = outcome.verdicts
+        self._ids = self._corpus.column("id")
         self._stands_for = _members_of_keepers(outcome)
         self._links = _Links(outcome)
         self._supersedes = supersedes(outcome)
@@ -95,12 +105,18 @@ class Decider:
             for node, members in order[:n]
         ]
 
-    def batches(self) -> Iterator[BatchDecisions]:
+    def batches(self, crew: Crew) -> Iterator[BatchDecisions]:
         """Yield the decisions of every batch of the input, in reading order."""
-        for number in range(self._corpus.n_batches_new):
-            yield self._decide(number)
+        numbers = range(self._corpus.n_batches_new)
+        for number, decided in zip(numbers, crew.map_shared(Decider.decide, self, numbers), strict=True):
+            self._sum += decided.digest
+            self.relations.update(decided.relations)
+            self.rules.update(decided.rules)
+            self._count(slice(*self._corpus.starts[number : number + 2].tolist()), decided)
+            yield decided
 
-    def _decide(self, number: int) -> BatchDecisions:
+    def decide(self, number: int) -> BatchDecisions:
+        """Write the decisions of one batch; what is counted here stays as it is."""
         batch = self._corpus.batches[number]
         start = int(self._corpus.starts[number])
         span = slice(start, start + batch.num_rows)
@@ -108,54 +124,71 @@ class Decider:
         removed = batch.column("removed")
         plain = self._plain[span] & removed.is_null().to_numpy(zero_copy_only=False)
         records = _records(batch, self._corpus.occurrence[span])
-        flags = self._outcome.flags[span].tolist()
+        tokens = batch.column("id").to_pylist()
         rows = []
-        for at, (record, token) in enumerate(zip(records, batch.column("id").to_pylist(), strict=True)):
-            document = start + at
-            if plain[at]:
-                own = f'"sha:{record}"' if token is None else token
-                row = (_plain(flags[at]) % (record, own, own, own)).encode()
-            elif bad[at]:
-                reason = self._corpus.value("bad", document) or self._corpus.set_aside[document]
-                row = _ENCODE(rejected(record, token, reason))
-            else:
-                row = _ENCODE(self._row(document, record, shown_id(token, record), removed[at].as_py()))
-            self._sum += int.from_bytes(row_digest(row))
-            rows.append(row)
-        self._count(span, keep, bad)
-        return BatchDecisions(rows, keep, bad)
+        for record, token, flags in zip(records, tokens, self._outcome.flags[span].tolist(), strict=True):
+            own = f'"sha:{record}"' if token is None else token
+            rows.append((_plain(flags) % (record, own, own, own)).encode())
+        for at in np.flatnonzero(bad).tolist():
+            reason = self._corpus.value("bad", start + at) or self._corpus.set_aside[start + at]
+            rows[at] = _ENCODE(rejected(records[at], tokens[at], reason))
+        told = np.flatnonzero(~(plain | bad))
+        relations: Counter[str] = Counter()
+        rules: Counter[str] = Counter()
+        for at, about, links in zip(told.tolist(), *self._told(told + start), strict=True):
+            taken = removals(raw) if (raw := removed[at].as_py()) else []
+            rules.update(removal["rule"] for removal in taken)
+            status: Status = "dropped" if "kept_id" in about else "kept"
+            if status == "dropped":
+                relations[about["relation"]] += 1
+            own_id, flags = shown_id(tokens[at], records[at]), int(self._outcome.flags[start + at])
+            rows[at] = _ENCODE(
+                compose(records[at], own_id, status, about, links=links, flags=flags, removed=taken)
+            )
+        digest = sum([int.from_bytes(row_digest(row)) for row in rows])
+        return BatchDecisions(rows, keep, bad, digest, relations, rules)
 
-    def _row(self, document: int, record: str, own_id: msgspec.Raw, removed: bytes | None) -> Row:
-        outcome = self._outcome
-        node = int(outcome.nodes.node_of[document])
-        keeper = int(outcome.keeper[node])
-        kept = int(outcome.nodes.first[keeper])
-        cluster = own_id if kept == document else self.id_of(kept)
-        about: Row = {"cluster": cluster, "story": self._story(node, cluster)}
-        if kept == document:
-            about |= self._keeper(node, document)
-        else:
-            about |= {"kept_id": cluster, "kept_in": self._corpus.origin(kept)}
-            about |= SAME_KEY if node == keeper else evidence(self._verdicts, int(outcome.witness[node]))
-            self.relations[about["relation"]] += 1
-        taken = removals(removed) if removed else []
-        self.rules.update(removal["rule"] for removal in taken)
-        return compose(
-            record,
-            own_id,
-            "kept" if kept == document else "dropped",
-            about,
-            links=[self._link(node, verdict) for verdict in self._links.of(node)],
-            flags=int(outcome.flags[document]),
-            removed=taken,
-        )
+    def _told(self, documents: NDArray[np.int64]) -> tuple[list[Row], list[list[Row]]]:
+        """Return what the decisions on some good documents say of their fate, and their links."""
+        outcome, first = self._outcome, self._outcome.nodes.first
+        node = outcome.nodes.node_of[documents]
+        keeper = outcome.keeper[node]
+        kept, lead = first[keeper], first[outcome.story[node]]
+        nodes = node.tolist()
+        found = iter(evidence(self._verdicts, outcome.witness[node[node != keeper]]))
+        abouts = []
+        for document, own, standing, leading, same_key in zip(
+            documents.tolist(), nodes, kept.tolist(), lead.tolist(), (node == keeper).tolist(), strict=True
+        ):
+            cluster = self.id_of(standing)
+            about: Row = {
+                "cluster": cluster,
+                "story": cluster if leading == standing else self.id_of(leading),
+            }
+            if standing == document:
+                about |= self._keeper(own, document)
+            else:
+                about |= {"kept_id": cluster, "kept_in": self._corpus.origin(standing)}
+                about |= SAME_KEY if same_key else next(found)
+            abouts.append(about)
+        return abouts, self._links_of(node)
+
+    def _links_of(self, node: NDArray[np.int64]) -> list[list[Row]]:
+        """Return the links of some nodes."""
+        rows, bounds = self._links.of(node)
+        v, near = self._verdicts, np.repeat(node, np.diff(bounds))
+        others = self._outcome.nodes.first[np.where(v.a[rows] == near, v.b[rows], v.a[rows])].tolist()
+        shown = [link(f, self.id_of(o)) for f, o in zip(scores(v, rows), others, strict=True)]
+        return [shown[begin:end] for begin, end in itertools.pairwise(bounds.tolist())]
 
     def _keeper(self, node: int, document: int) -> Row:
         about: Row = {}
         stands_for = self._stands_for.get(node)
         if stands_for:
             others = [d for d in stands_for if d != document]
-            about["stands_for"] = [self._stand(d) for d in others[:STANDS_FOR_LIMIT]]
+            about["stands_for"] = [
+                stand(self.id_of(d), self._corpus.value("source", d)) for d in others[:STANDS_FOR_LIMIT]
+            ]
             about["stands_for_count"] = len(others)
             if preferences := self._outcome.preferences.get(node):
                 about["preferences"] = readable_dates(preferences)
@@ -163,33 +196,18 @@ class Decider:
             about["supersedes"] = self.id_of(int(self._outcome.nodes.first[self._supersedes[node]]))
         return about
 
-    def _link(self, node: int, verdict: int) -> Row:
-        v = self._verdicts
-        other = int(v.b[verdict] if v.a[verdict] == node else v.a[verdict])
-        return link(v, verdict, self.id_of(int(self._outcome.nodes.first[other])))
-
-    def _stand(self, document: int) -> Row:
-        return stand(self.id_of(document), self._corpus.value("source", document))
-
-    def _story(self, node: int, cluster: msgspec.Raw) -> msgspec.Raw:
-        lead = int(self._outcome.story[node])
-        return (
-            cluster
-            if lead == self._outcome.keeper[node]
-            else self.id_of(int(self._outcome.nodes.first[lead]))
-        )
-
     def id_of(self, document: int) -> msgspec.Raw:
         """Return the JSON token of a document's id."""
-        token = self._corpus.value("id", document)
+        token = self._ids[document]
         return shown_id(token, "" if token is not None else self._corpus.record(document))
 
-    def _count(self, span: slice, keep: NDArray[np.bool_], bad: NDArray[np.bool_]) -> None:
+    def _count(self, span: slice, decided: BatchDecisions) -> None:
+        keep, bad = decided.keep, decided.rejected
         dropped = ~(keep | bad)
         for status, where in (("kept", keep), ("dropped", dropped), ("rejected", bad)):
             self.counts[status] += int(where.sum())
-        for bits, n in Counter(self._outcome.flags[span][~bad].tolist()).items():
-            self.flags.update(dict.fromkeys(flag_names(bits), n))
+        for bits, n in zip(*np.unique(self._outcome.flags[span][~bad], return_counts=True), strict=True):
+            self.flags.update(dict.fromkeys(flag_names(int(bits)), int(n)))
         sources = self._corpus.sources[span]
         for row, where in enumerate((sources >= 0, (sources >= 0) & dropped)):
             self._tally[row] += np.bincount(sources[where], minlength=self._tally.shape[1])
@@ -197,8 +215,13 @@ class Decider:
 
 def _records(batch: pa.RecordBatch, occurrence: Any) -> list[str]:
     """Return each record's digest in hexadecimal, numbered from its second occurrence on."""
-    digests = batch.column("digest").to_pylist()
-    return [record_name(digest, n) for digest, n in zip(digests, occurrence.tolist(), strict=True)]
+    column = batch.column("digest")
+    width = 2 * column.type.byte_width
+    digits = column.buffers()[1].to_pybytes().hex()[column.offset * width :]
+    return [
+        digits[at : at + width] if n == 1 else f"{digits[at : at + width]}#{n}"
+        for at, n in zip(range(0, width * batch.num_rows, width), occurrence.tolist(), strict=True)
+    ]
 
 
 def record_name(digest: bytes, occurrence: int) -> str:
@@ -258,28 +281,28 @@ def removals(removed: bytes) -> list[Row]:
     ]
 
 
-def evidence(verdicts: Verdicts, verdict: int) -> Row:
-    """Return the relation, scores and reason of the pair behind a drop."""
-    return scores(verdicts, verdict) | {"reason": verdicts.reason[verdict].as_py()}
+def evidence(verdicts: Verdicts, rows: NDArray[np.int64]) -> list[Row]:
+    """Return the relation, scores and reason of each pair behind a drop."""
+    reasons = [verdicts.reason[row].as_py() for row in rows.tolist()]
+    return [found | {"reason": reason} for found, reason in zip(scores(verdicts, rows), reasons, strict=True)]
 
 
-def scores(verdicts: Verdicts, verdict: int) -> Row:
-    """Return the relation and scores of a pair."""
-    row: Row = {
-        "relation": RELATIONS[verdicts.relation[verdict]],
-        "jaccard": int(verdicts.jaccard[verdict]) / _TEN_THOUSANDTHS,
-        "containment": int(verdicts.containment[verdict]) / _TEN_THOUSANDTHS,
-    }
-    if verdicts.ratio[verdict] >= 0:
-        row["ratio"] = int(verdicts.ratio[verdict]) / _TEN_THOUSANDTHS
-    return row
+def scores(verdicts: Verdicts, rows: NDArray[np.int64]) -> list[Row]:
+    """Return the relation and scores of some pairs."""
+    v = verdicts
+    relations = [RELATIONS[relation] for relation in v.relation[rows].tolist()]
+    jaccard, containment, ratio = (
+        (column[rows] / _TEN_THOUSANDTHS).tolist() for column in (v.jaccard, v.containment, v.ratio)
+    )
+    return [
+        {"relation": relation, "jaccard": j, "containment": c} | ({"ratio": r} if r >= 0 else {})
+        for relation, j, c, r in zip(relations, jaccard, containment, ratio, strict=True)
+    ]
 
 
-def link(verdicts: Verdicts, verdict: int, other: msgspec.Raw) -> Row:
+def link(found: Row, other: msgspec.Raw) -> Row:
     """Return the note on a pair that was not merged."""
-    found = scores(verdicts, verdict)
-    found.pop("ratio", None)
-    return {"id": other, **found}
+    return {"id": other} | {name: found[name] for name in ("relation", "jaccard", "containment")}
 
 
 def stand(identifier: msgspec.Raw, source: str | None) -> Row:
@@ -293,7 +316,8 @@ def _members_of_keepers(outcome: Outcome) -> dict[int, list[int]]:
     joined: dict[int, list[int]] = defaultdict(list)
     dropped = np.flatnonzero(outcome.keeper != np.arange(len(outcome.keeper)))
     identity = outcome.corpus.digests("identity")
-    for node in sorted(dropped.tolist(), key=lambda n: tuple(identity[nodes.first[n]])):
+    names = identity[nodes.first[dropped]]
+    for node in dropped[np.lexsort((names[:, 1], names[:, 0]))].tolist():
         joined[int(outcome.keeper[node])].extend(nodes.members.get(node) or [int(nodes.first[node])])
     for node, members in nodes.members.items():
         if outcome.keeper[node] == node:
@@ -321,9 +345,12 @@ class _Links:
         found: NDArray[np.bool_] = self._first[1:] > self._first[:-1]
         return found
 
-    def of(self, node: int) -> list[int]:
-        first, end = self._first[node], self._first[node + 1]
-        return [] if first == end else self._verdicts[first : min(end, first + LINKS_LIMIT)].tolist()
+    def of(self, nodes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the verdicts of some nodes, one behind the other, and where each node's begin and end."""
+        first = self._first[nodes]
+        counts = np.minimum(self._first[nodes + 1] - first, LINKS_LIMIT)
+        bounds = np.concatenate([[0], np.cumsum(counts)])
+        return self._verdicts[np.arange(bounds[-1]) + np.repeat(first - bounds[:-1], counts)], bounds
 
 
 def supersedes(outcome: Outcome) -> dict[int, int]:

@@ -105,7 +105,7 @@ def deduplicate(
         outcome = resolve(corpus, config, crew, Progress(), Scratch(folder.path, None), statistics)
         decider = Decider(outcome)
         kept, dropped, tables, rows = [], [], [], []
-        for part, batch, decided in zip(parts, corpus.batches[:n_new], decider.batches(), strict=True):
+        for part, batch, decided in zip(parts, corpus.batches[:n_new], decider.batches(crew), strict=True):
             new_text = new_texts(batch, decided.keep)
             rows.extend(decided.rows)
             gone = np.flatnonzero(~(decided.keep | decided.rejected))

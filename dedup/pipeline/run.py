@@ -144,7 +144,9 @@ def run(
         decider = Decider(outcome)
         with progress.stage("write", total=corpus.n_new) as step:
             chunks = (chunk for source in sources for chunk in source.chunks_again())
-            for chunk, batch, decided in zip(chunks, corpus.batches[:n_new], decider.batches(), strict=True):
+            for chunk, batch, decided in zip(
+                chunks, corpus.batches[:n_new], decider.batches(crew), strict=True
+            ):
                 staged.write(chunk, batch, decided)
                 if target is not None:
                     texts = parse(chunk, fields, config.read.record_limit_bytes).column("text")

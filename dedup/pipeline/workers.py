@@ -10,19 +10,24 @@ import signal
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
 from dedup.errors import SystemFailure
 
 Task = TypeVar("Task")
+Shared = TypeVar("Shared")
 Answer = TypeVar("Answer")
 
 # Fewer tasks than this are done sooner than a pool is started.
 _WORTH_A_POOL = 3
+# Fewer tasks of a few milliseconds than this are done before new processes are there.
+_WORTH_FORKING = 16
+_FORKS = sys.platform == "linux"
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
 
 
@@ -62,12 +67,37 @@ class Crew:
             for future in waiting:
                 future.cancel()
 
+    def map_shared(
+        self, function: Callable[[Shared, Task], Answer], shared: Shared, tasks: Sequence[Task]
+    ) -> Iterator[Answer]:
+        """Yield `function(shared, task)` for each task, in order.
+
+        New processes inherit `shared`, whatever its size, without a copy;
+        where they can't be forked, or for few tasks, none are made.
+        """
+        if not _FORKS or self.n_workers == 1 or len(tasks) < _WORTH_FORKING:
+            yield from (function(shared, task) for task in tasks)
+            return
+        self.dismiss()
+        _INHERITED.append(shared)
+        try:
+            yield from self.map(partial(_with_inherited, function), tasks)
+        finally:
+            _INHERITED.clear()
+            self.dismiss()
+
+    def dismiss(self) -> None:
+        """End the processes, with all they hold; further tasks make new ones."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
     def _start(self) -> ProcessPoolExecutor:
         if self._pool is None:
             from dedup.pipeline.warming import warm
 
             warm()
-            method = "fork" if sys.platform == "linux" else "spawn"
+            method = "fork" if _FORKS else "spawn"
             self._pool = _Pool(
                 self.n_workers,
                 mp_context=multiprocessing.get_context(method),
@@ -82,9 +112,14 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+        self.dismiss()
+
+
+_INHERITED: list[Any] = []
+
+
+def _with_inherited(function: Callable[[Any, Task], Answer], task: Task) -> Answer:
+    return function(_INHERITED[0], task)
 
 
 class _Pool(ProcessPoolExecutor):

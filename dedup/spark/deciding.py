@@ -20,6 +20,7 @@ from dedup.pipeline.decisions import (
     record_name,
     rejected,
     row_digest,
+    scores,
     shown_id,
     stand,
 )
@@ -121,9 +122,10 @@ def write_links(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         texts: list[bytes] = []
         for start, end, continued, _ in piece.groups():
             if not continued:
-                chosen = range(start, min(end, start + LINKS_LIMIT))
+                chosen = np.arange(start, min(end, start + LINKS_LIMIT))
                 nodes.append(rows.column("node")[start].as_py())
-                texts.append(_ENCODE([link(verdicts, row, _own_id(others[row])) for row in chosen]))
+                found = zip(scores(verdicts, chosen), others[start:end], strict=False)
+                texts.append(_ENCODE([link(one, _own_id(other)) for one, other in found]))
         yield pa.record_batch([pa.array(nodes, pa.int64()), pa.array(texts, pa.string())], schema=LINKED)
 
 

@@ -191,8 +191,8 @@ def _outcomes(outcome: Outcome, found: pa.RecordBatch, chosen: NDArray[np.int64]
         kept = keeper[node] == node
         lead = int(outcome.story[node])
         preferences = outcome.preferences.get(node) if kept else None
-        witness = int(outcome.witness[node])
-        columns["evidence"].append(None if kept else _ENCODE(evidence(outcome.verdicts, witness)))
+        witness = outcome.witness[node : node + 1]
+        columns["evidence"].append(None if kept else _ENCODE(evidence(outcome.verdicts, witness)[0]))
         columns["story"].append(None if lead == keeper[node] else _shown(corpus, lead))
         columns["preferences"].append(_ENCODE(readable_dates(preferences)) if preferences else None)
         columns["supersedes"].append(_shown(corpus, superseded[node]) if node in superseded else None)
