@@ -12,9 +12,10 @@ of arrival.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,10 @@ LEAST_SHARED_PART = 0.08
 # Comparisons of a document with fuller ones: the likeliest, and the fullest (a star's likely centre).
 BEST, FULLEST = 24, 8
 PAIRS_AT_ONCE = 1 << 22
+# A thread that pairs up so many of them holds about 100 MB.
+FINGERPRINTS_AT_ONCE = 1 << 21
+
+_Counted = tuple[NDArray[np.uint64], NDArray[np.uint32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ def find_candidates(
     *,
     published: NDArray[np.bool_] | None = None,
     workers: int = 1,
+    empty: Callable[[tuple[int, ...], Any], NDArray[Any]] = np.empty,
 ) -> Candidates:
     """Find the pairs of documents that deserve a comparison of their texts.
 
@@ -99,6 +105,8 @@ def find_candidates(
         Documents that are not compared with each other, and don't count against each other's caps.
     workers : int
         Threads; the result is the same for any number.
+    empty : callable, optional
+        Makes the arrays that grow with the documents and are read once more: shape, dtype → array.
 
     Returns
     -------
@@ -113,8 +121,12 @@ def find_candidates(
             pool.map(lambda band: _pairs_of_band(documents, position, band, config), range(config.bands))
         )
         banded = _unique([pairs for pairs, _ in found])
-        shared, counts = _pairs_of_fingerprints(documents, config)
-        pairs, scores = _merge(documents, position, banded, shared, counts)
+        n_parts = max(1, -(-len(documents.fingerprints) // FINGERPRINTS_AT_ONCE))
+        met = list(
+            pool.map(lambda part: _pairs_of_part(documents, part, n_parts, config, empty), range(n_parts))
+        )
+        counted = list(pool.map(lambda some: _count(documents, position, some), _ranges(met)))
+    pairs, scores = _merge(documents, position, banded, counted)
     if published is not None:
         settled = published[position]
         wanted = ~(settled[_low(pairs)] & settled[_high(pairs)])
@@ -131,7 +143,7 @@ def find_candidates(
         result,
         {
             "bucket_pairs": sum(met for _, met in found),
-            "fingerprint_pairs": len(shared),
+            "fingerprint_pairs": sum(part.n_met for part in counted),
             "candidates": len(chosen),
             "candidates_capped": capped,
         },
@@ -172,48 +184,81 @@ def _bucket_pairs(entries: NDArray[np.uint64], limit: int) -> Iterator[NDArray[n
         yield pairs[:written]
 
 
-def _pairs_of_fingerprints(
-    documents: Sketched, config: CandidateConfig
-) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Return the pairs that share fingerprints, and how many each shares in the buckets paired up."""
-    n_parts = max(1, len(documents.fingerprints) // (PAIRS_AT_ONCE * 4))
-    found, counts = [], []
-    for part in range(n_parts):
-        entries = np.empty(len(documents.fingerprints), np.uint64)
-        written = kernels.fingerprint_entries(
-            documents.fingerprints, documents.offsets, documents.ranks, part, n_parts, entries
-        )
-        pairs = _sorted(_joined(list(_bucket_pairs(_sorted(entries[:written]), config.bucket_limit))))
-        first = np.flatnonzero(_changes(pairs))
-        found.append(pairs[first])
-        counts.append(np.diff(first, append=len(pairs)))
-    if n_parts == 1:
-        return found[0], counts[0]
-    merged, inverse = np.unique(np.concatenate(found), return_inverse=True)
-    total = np.bincount(inverse, np.concatenate(counts), minlength=len(merged)).astype(np.int64)
-    return merged, total
+def _pairs_of_part(
+    documents: Sketched,
+    part: int,
+    n_parts: int,
+    config: CandidateConfig,
+    empty: Callable[[tuple[int, ...], Any], NDArray[Any]],
+) -> _Counted:
+    """Return the pairs that share fingerprints of one part, in order, and how many each shares."""
+    entries = np.empty(len(documents.fingerprints), np.uint64)
+    written = kernels.fingerprint_entries(
+        documents.fingerprints, documents.offsets, documents.ranks, part, n_parts, entries
+    )
+    pairs = _sorted(_joined(list(_bucket_pairs(_sorted(entries[:written]), config.bucket_limit))))
+    del entries
+    first = np.flatnonzero(_changes(pairs))
+    found, counts = empty((len(first),), np.uint64), empty((len(first),), np.uint32)
+    found[:] = pairs[first]
+    counts[:] = np.diff(first, append=len(pairs))
+    return found, counts
+
+
+def _ranges(parts: list[_Counted]) -> Iterator[list[_Counted]]:
+    """Cut all parts at the same pairs, so that each range of pairs is about as large as a part."""
+    longest = max((pairs for pairs, _ in parts), key=len)
+    cuts = longest[:: -(-len(longest) // len(parts))][1:] if len(longest) else longest
+    bounds = [[0, *np.searchsorted(pairs, cuts).tolist(), len(pairs)] for pairs, _ in parts]
+    for number in range(len(cuts) + 1):
+        spans = [slice(*bound[number : number + 2]) for bound in bounds]
+        yield [(pairs[span], counts[span]) for (pairs, counts), span in zip(parts, spans, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """Pairs that share enough fingerprints, in order, and the part of the smaller set that each shares.
+
+    ``n_met`` counts the pairs that share any.
+    """
+
+    pairs: NDArray[np.uint64]
+    part: NDArray[np.float64]
+    n_met: int
+
+
+def _count(documents: Sketched, position: NDArray[np.int64], parts: list[_Counted]) -> _Shared:
+    """Sum up what each pair shares in all parts, and choose those that share enough."""
+    pairs = np.concatenate([pairs for pairs, _ in parts])
+    order = np.argsort(pairs, kind="stable")
+    pairs = pairs[order]
+    first = np.flatnonzero(_changes(pairs))
+    shares = np.concatenate([counts for _, counts in parts])[order]
+    counts = np.add.reduceat(shares, first, dtype=np.int64) if len(first) else np.empty(0, np.int64)
+    pairs = pairs[first]
+    sizes = np.diff(documents.offsets)
+    low, high = position[_low(pairs)], position[_high(pairs)]
+    least = np.minimum(sizes[low], sizes[high])
+    enough = (
+        (counts >= np.minimum(LEAST_SHARED, least)) & (counts >= LEAST_SHARED_PART * least) & (low != high)
+    )
+    return _Shared(pairs[enough], counts[enough] / np.maximum(least[enough], 1), len(pairs))
 
 
 def _merge(
     documents: Sketched,
     position: NDArray[np.int64],
     banded: NDArray[np.uint64],
-    shared: NDArray[np.uint64],
-    counts: NDArray[np.int64],
+    counted: list[_Shared],
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
-    """Join both paths; return the pairs that pass and a score for each."""
-    sizes = np.diff(documents.offsets)
-    low, high = position[_low(shared)], position[_high(shared)]
-    least = np.minimum(sizes[low], sizes[high])
-    enough = (
-        (counts >= np.minimum(LEAST_SHARED, least)) & (counts >= LEAST_SHARED_PART * least) & (low != high)
-    )
-    part = counts[enough] / np.maximum(least[enough], 1)
-    pairs = _unique([banded, shared[enough]])
+    """Join both paths; return their pairs and a score for each."""
+    shared = _joined([some.pairs for some in counted])
+    part = np.concatenate([some.part for some in counted])
+    pairs = _unique([banded, shared])
     agreement = np.empty(len(pairs), np.uint8)
     kernels.agreements(documents.signatures, position, pairs, agreement)
     scores = agreement.astype(np.uint32) * np.uint32(1000 // documents.signatures.shape[1])
-    where = np.searchsorted(pairs, shared[enough])
+    where = np.searchsorted(pairs, shared)
     scores[where] = np.maximum(scores[where], (np.minimum(part, 1) * 1000).astype(np.uint32))
     return pairs, scores
 

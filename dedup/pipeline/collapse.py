@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dedup import flags as bits
 from dedup.config import Config
 from dedup.pipeline.corpus import NO_DATE, Corpus
+from dedup.pipeline.ordering import runs, sort_ties
 from dedup.verify import same_subject
 
 # In one source, so many titles or addresses over one short body: a paywall or cookie notice, not an article.
@@ -46,75 +47,71 @@ def collapse(corpus: Corpus, flags: NDArray[np.uint32], config: Config) -> Nodes
     for it: published before, then by the preferences.
     """
     good = np.flatnonzero(~corpus.bad)
-    digests = corpus.digests("key_digest")
+    high, low = corpus.digests("key_digest").T
     single = (flags & (bits.EMPTY | bits.STUB)) != 0
     day = np.where((flags & bits.SHORT != 0) & (corpus.dates != NO_DATE), corpus.dates // DAY_US, 0)
     apart = np.where(single, np.arange(1, corpus.n_docs + 1), 0)
-    grouping = [digests[:, 0], digests[:, 1], day, apart]
-    order = good[np.lexsort([column[good] for column in reversed(grouping)])]
-    first_of_group = _changes(*(column[order] for column in grouping))
-    in_group = ~first_of_group | ~np.append(first_of_group[1:], True)[: len(order)]
-    preferences = _preferences(corpus, flags, order[in_group], config)
-    ordering = [~corpus.published, *preferences, *_identity(corpus)]
-    order = good[np.lexsort([column[good] for column in reversed(grouping + ordering)])]
-    starts = np.flatnonzero(_changes(*(column[order] for column in grouping)))
+    order = good[np.argsort(high[good], kind="stable")]
+    sort_ties(order, [high], lambda tied: [low[tied], day[tied], apart[tied]])
+    grouping = [high, low, day, apart]
+    sort_ties(order, grouping, lambda tied: _standing(corpus, flags, tied, config))
+    starts = np.flatnonzero(runs(order, grouping))
     ends = np.append(starts, len(order))[1:]
-    groups: list[list[int]] = []
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        group = order[start:end]
-        if end - start == 1:
-            groups.append(group.tolist())
-        elif _is_notice(corpus, group):
+    parted: dict[int, list[list[int]]] = {}
+    for number in np.flatnonzero(ends - starts > 1).tolist():
+        group = order[starts[number] : ends[number]]
+        if _is_notice(corpus, group):
             flags[group] |= bits.STUB
-            groups.extend([document] for document in group.tolist())
+            parted[number] = [[document] for document in group.tolist()]
         else:
-            for part in _by_subject(corpus, flags, group.tolist()):
-                groups.extend(_within_days(corpus, part, config.verify.max_days))
-    first = np.array([group[0] for group in groups], np.int64)
+            parts = _by_subject(corpus, flags, group.tolist())
+            parted[number] = [p for part in parts for p in _within_days(corpus, part, config.verify.max_days)]
+    n_parts = np.ones(len(starts), np.int64)
+    n_parts[list(parted)] = [len(parts) for parts in parted.values()]
+    node = np.cumsum(n_parts) - n_parts
+    first = np.empty(int(n_parts.sum()), np.int64)
+    first[node] = order[starts]
+    members: dict[int, list[int]] = {}
+    for number, parts in parted.items():
+        for place, part in enumerate(parts, int(node[number])):
+            first[place] = part[0]
+            if len(part) > 1:
+                members[place] = part
     node_of = np.full(corpus.n_docs, -1, np.int64)
     node_of[first] = np.arange(len(first))
-    members = {node: group for node, group in enumerate(groups) if len(group) > 1}
-    for node, documents in members.items():
-        node_of[documents] = node
+    for place, part in members.items():
+        node_of[part] = place
     alone = (flags[first] & (bits.EMPTY | bits.STUB)) != 0
     return Nodes(node_of, first, alone, members)
 
 
-def _preferences(
-    corpus: Corpus, flags: NDArray[np.uint32], grouped: NDArray[np.int64], config: Config
+def _standing(
+    corpus: Corpus, flags: NDArray[np.uint32], documents: NDArray[np.int64], config: Config
 ) -> list[NDArray[Any]]:
-    """Return one column per preference that can tell equal texts apart; less is better.
+    """Return columns that tell which of some documents with equal texts is to stand for them; less is better.
 
-    Ids are only compared among the documents `grouped`, which share a key with another.
+    Those published before come first, then the preferences count.
     """
-    ids = np.zeros(corpus.n_docs, np.int64)
-    ids[grouped] = corpus.id_ranks(grouped)
-    latest_first = np.where(corpus.dates == NO_DATE, np.iinfo(np.int64).max, -corpus.dates)
+    dates = corpus.dates[documents]
+    undated = dates == NO_DATE
     priority = {name: place for place, name in enumerate(config.cluster.source_priority)}
     standing = np.array([priority.get(name, len(priority)) for name in (*corpus.source_names, "")])
     columns = {
-        "undegraded": bits.damage(flags),
-        "source": standing[corpus.sources],  # -1, no source, is the last
-        "clean": corpus.removed_bytes,
-        "earliest": np.where(corpus.dates == NO_DATE, np.iinfo(np.int64).max, corpus.dates),
-        "latest": latest_first,
-        "id": ids,
+        "undegraded": bits.damage(flags[documents]),
+        "source": standing[corpus.sources[documents]],  # -1, no source, is the last
+        "clean": corpus.removed_bytes[documents],
+        "earliest": np.where(undated, np.iinfo(np.int64).max, dates),
+        "latest": np.where(undated, np.iinfo(np.int64).max, -dates),
+        "id": corpus.id_ranks(documents),
     }
-    return [columns[name] for name in (*config.cluster.prefer, "id") if name in columns]
-
-
-def _identity(corpus: Corpus) -> list[NDArray[Any]]:
-    identity = corpus.digests("identity")
-    return [identity[:, 0], identity[:, 1], corpus.occurrence]
-
-
-def _changes(*columns: NDArray[Any]) -> NDArray[np.bool_]:
-    """Mark the rows of sorted columns that differ from the row before."""
-    changed = np.zeros(len(columns[0]), np.bool_)
-    changed[:1] = True
-    for column in columns:
-        changed[1:] |= column[1:] != column[:-1]
-    return changed
+    identity = corpus.digests("identity")[documents]
+    return [
+        ~corpus.published[documents],
+        *(columns[name] for name in (*config.cluster.prefer, "id") if name in columns),
+        identity[:, 0],
+        identity[:, 1],
+        corpus.occurrence[documents],
+    ]
 
 
 def _by_subject(corpus: Corpus, flags: NDArray[np.uint32], group: list[int]) -> list[list[int]]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dedup.canonical import id_order
 from dedup.pipeline.columns import Values
+from dedup.pipeline.ordering import runs, sort_ties
 from dedup.pipeline.spill import Place, SpillReader
 
 NO_DATE = np.iinfo(np.int64).min
@@ -96,13 +97,12 @@ class Corpus:
 
     def digests(self, name: str) -> NDArray[np.uint64]:
         """Return a 16-byte column as uint64, shape (n_docs, 2), in big-endian value order."""
-        parts = [
-            np.frombuffer(b.column(name).buffers()[1], ">u8").reshape(-1, 2)[
-                b.column(name).offset : b.column(name).offset + b.num_rows
-            ]
-            for b in self.batches
-        ]
-        return np.concatenate(parts).astype(np.uint64) if parts else np.empty((0, 2), np.uint64)
+        found = np.empty((self.n_docs, 2), np.uint64)
+        for batch, start in zip(self.batches, self._starts[:-1], strict=True):
+            column = batch.column(name)
+            rows = np.frombuffer(column.buffers()[1], ">u8").reshape(-1, 2)
+            found[start : start + batch.num_rows] = rows[column.offset : column.offset + batch.num_rows]
+        return found
 
     def origin(self, document: int) -> str:
         """Tell where a document came from: "input", "against" or "index"."""
@@ -216,13 +216,14 @@ class Corpus:
 
         Published records are counted apart: what a newcomer is called does not depend on the archive.
         """
-        digest, identity = self.digests("digest"), self.digests("identity")
-        published = self.published.astype(np.uint64)
-        order = np.lexsort((identity[:, 1], identity[:, 0], published, digest[:, 1], digest[:, 0]))
-        ordered = np.column_stack([digest, published])[order]
-        first = np.ones(len(order), np.bool_)
-        first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-        begin = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+        high, low = self.digests("digest").T
+        order = np.argsort(high, kind="stable")
+        sort_ties(order, [high], lambda tied: [low[tied], self.published[tied]])
+        grouping = [high, low, self.published]
+        identity = self.digests("identity")
+        sort_ties(order, grouping, lambda tied: [identity[tied, 0], identity[tied, 1]])
+        begins = runs(order, grouping)
+        begin = np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))
         occurrence = np.empty(len(order), np.int32)
         occurrence[order] = np.arange(len(order)) - begin + 1
         return occurrence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,10 +19,12 @@ from dedup.pipeline.collapse import Nodes, collapse
 from dedup.pipeline.corpus import Corpus
 from dedup.pipeline.judge import forget_mapped, judge, make_tasks
 from dedup.pipeline.progress import Progress, Step
-from dedup.pipeline.spill import Scratch
+from dedup.pipeline.spill import Scratch, give_back
 from dedup.pipeline.verdicts import Verdicts, drop_edges, read_verdicts
 from dedup.pipeline.workers import Crew
-from dedup.statistics import Statistics, learn
+from dedup.statistics import HOUSE_DOCUMENTS, Statistics, learn
+
+_MOST_COUNTERS = 1 << 23
 
 
 @dataclass
@@ -74,10 +77,13 @@ def resolve(
         nodes = collapse(corpus, flags, config)
         short = (flags[nodes.first] & bits.SHORT) != 0
         statistics = statistics or _learn(corpus, nodes, config)
+    give_back()
     with progress.stage("candidates"):
         pairs = _candidates(corpus, nodes, config, crew.n_workers, scratch, counters)
+    give_back()
     with progress.stage("verify", total=len(pairs)) as step:
         judged = _judge(corpus, nodes, pairs, statistics, config, crew, step, counters)
+    crew.rest()
     with progress.stage("cluster"):
         verdicts = read_verdicts(judged, nodes.node_of)
         order = visiting_order(corpus, nodes, verdicts)
@@ -103,28 +109,43 @@ def _flag_duplicate_ids(corpus: Corpus, flags: NDArray[np.uint32]) -> None:
     ids = corpus.numbers("id_hash")
     order = np.flatnonzero(ids != 0)
     order = order[np.argsort(ids[order], kind="stable")]
-    if len(order) < 2:
+    same = ids[order[1:]] == ids[order[:-1]]
+    if not same.any():
         return
     digest = corpus.digests("digest")
-    same = ids[order[1:]] == ids[order[:-1]]
     other_text = same & (digest[order[1:]] != digest[order[:-1]]).any(axis=1)
-    for place in np.flatnonzero(other_text):
-        flags[ids == ids[order[place]]] |= bits.DUPLICATE_ID
+    flags[np.isin(ids, ids[order[1:][other_text]])] |= bits.DUPLICATE_ID
 
 
 def _learn(corpus: Corpus, nodes: Nodes, config: Config) -> Statistics:
     """Learn house text from one document of each node: copied wire text must not pass for the house's own."""
-    lines, documents = [], []
+    if not corpus.batches:
+        return Statistics()
     chosen = np.zeros(corpus.n_docs, np.bool_)
     chosen[nodes.first] = True
+    n_lines = sum(len(batch.column("lines").flatten()) for batch in corpus.batches)
+    # Most lines stand in one document: those of which there are too few in all are left out before sorting.
+    counts = np.zeros(min(_MOST_COUNTERS, 1 << (2 * n_lines + 1).bit_length()), np.uint32)
+    for lines, _ in _lines(corpus, chosen):
+        np.add.at(counts, lines & np.uint64(len(counts) - 1), 1)
+    often, documents = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+    for lines, numbers in _lines(corpus, chosen):
+        kept = counts[lines & np.uint64(len(counts) - 1)] >= HOUSE_DOCUMENTS
+        often.append(lines[kept])
+        documents.append(numbers[kept])
+    return learn(np.concatenate(often), np.concatenate(documents), corpus.sources, config)
+
+
+def _lines(
+    corpus: Corpus, chosen: NDArray[np.bool_]
+) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.int64]]]:
+    """Yield batch by batch the lines that may be house text, of the documents chosen, and whose each is."""
     for batch, start in zip(corpus.batches, corpus.starts[:-1].tolist(), strict=True):
         rows = np.flatnonzero(chosen[start : start + batch.num_rows])
         column = batch.column("lines").take(pa.array(rows))
-        lines.append(column.flatten().to_numpy())
-        documents.append(np.repeat(rows + start, pc.list_value_length(column).to_numpy()))
-    if not lines:
-        return Statistics()
-    return learn(np.concatenate(lines), np.concatenate(documents), corpus.sources, config)
+        lines = column.flatten().to_numpy()
+        documents = np.repeat(rows + start, pc.list_value_length(column).to_numpy())
+        yield lines[lines != 0], documents[lines != 0]
 
 
 def _candidates(
@@ -154,6 +175,7 @@ def _candidates(
         config.candidates,
         published=corpus.published[documents],
         workers=workers,
+        empty=scratch.empty,
     )
     counters |= found.counters
     pairs = active[found.pairs]

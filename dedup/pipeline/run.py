@@ -134,6 +134,7 @@ def run(
             for archive in archives:
                 more, more_files = ingest([archive], resolve_fields([archive], config.read))
                 places, files = places + more, files + more_files
+        crew.rest()
         known = _look_up(places[:n_new], stored, folder.path, config)
         places, files = places + [place for place, _ in known], files + [name for _, name in known]
         schema = prepared_schema(config.sketch.num_perm)

@@ -7,9 +7,13 @@ up under pressure.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import itertools
 import mmap
 import os
 import shutil
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +29,7 @@ from dedup.errors import SystemFailure
 # Told apart from any folder of the user's: what carries both names may be removed.
 _PREFIX, _LOCK = "dedup-run-", "dedup-run.lock"
 _MEMORY_BYTES = 4 << 30
-_SHARE_OF_ONE_ARRAY = 16
+_SHARE_OF_ARRAYS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ class SpillFile:
 
 
 class Scratch:
-    """Large arrays: in memory while they are small against the budget, else in mapped temporary files.
+    """Large arrays: in memory while all together are small against the budget, then in temporary files.
 
     Parameters
     ----------
@@ -144,18 +148,17 @@ class Scratch:
 
     def __init__(self, folder: Path, memory_bytes: int | None) -> None:
         self._folder = folder
-        # Signatures and fingerprints are the two large ones; libraries, batches under way and the
-        # numbers of each document take the rest.
-        self._limit = (memory_bytes or _MEMORY_BYTES) // _SHARE_OF_ONE_ARRAY
-        self._count = 0
+        # Libraries, batches under way and the numbers of each document take the rest.
+        self._left = (memory_bytes or _MEMORY_BYTES) // _SHARE_OF_ARRAYS
+        self._names = itertools.count(1)
 
     def empty(self, shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
-        """Return an uninitialised array."""
+        """Return an uninitialised array; may be called by several threads."""
         n_bytes = int(np.prod(shape)) * np.dtype(kind).itemsize
-        if n_bytes <= self._limit:
+        if n_bytes <= self._left:
+            self._left -= n_bytes
             return np.empty(shape, kind)
-        self._count += 1
-        path = self._folder / f"array-{self._count}"
+        path = self._folder / f"array-{next(self._names)}"
         try:
             with path.open("xb") as file:
                 # A mapped page that finds no room later would end the process without a word.
@@ -163,9 +166,21 @@ class Scratch:
                     os.posix_fallocate(file.fileno(), 0, n_bytes)
                 else:
                     file.truncate(n_bytes)
-            return np.memmap(path, kind, "r+", shape=shape)
+            mapped = np.memmap(path, kind, "r+", shape=shape)
         except OSError as error:
             raise _cannot_write(self._folder, error) from error
+        # Its space is free once the array is gone; where an open file can't be removed, with the folder.
+        with contextlib.suppress(OSError):
+            path.unlink()
+        return mapped
+
+
+def give_back() -> None:
+    """Return freed memory to the system: allocators keep it, and the peak of the next stage comes on top."""
+    pa.default_memory_pool().release_unused()
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError):  # only glibc has it
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 _OPEN: dict[tuple[Path, int], SpillFile] = {}

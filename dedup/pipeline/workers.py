@@ -78,16 +78,20 @@ class Crew:
         if not _FORKS or self.n_workers == 1 or len(tasks) < _WORTH_FORKING:
             yield from (function(shared, task) for task in tasks)
             return
-        self.dismiss()
+        self._dismiss()
         _INHERITED.append(shared)
         try:
             yield from self.map(partial(_with_inherited, function), tasks)
         finally:
             _INHERITED.clear()
-            self.dismiss()
+            self._dismiss()
 
-    def dismiss(self) -> None:
-        """End the processes, with all they hold; further tasks make new ones."""
+    def rest(self) -> None:
+        """End the processes, and with them what they hold, where new ones for further tasks are cheap."""
+        if _FORKS:
+            self._dismiss()
+
+    def _dismiss(self) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
@@ -112,7 +116,7 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.dismiss()
+        self._dismiss()
 
 
 _INHERITED: list[Any] = []
