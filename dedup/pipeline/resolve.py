@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +19,12 @@ from dedup.config import Config
 from dedup.pipeline import settle
 from dedup.pipeline.collapse import Nodes, collapse
 from dedup.pipeline.corpus import Corpus
-from dedup.pipeline.judge import forget_mapped, judge, make_tasks
+from dedup.pipeline.judge import Task, forget_mapped, judge, make_tasks
 from dedup.pipeline.progress import Progress, Step
-from dedup.pipeline.spill import Scratch, give_back
+from dedup.pipeline.spill import Place, Scratch, SpillReader, give_back, spill_file
 from dedup.pipeline.verdicts import Verdicts, drop_edges, read_verdicts
 from dedup.pipeline.workers import Crew
+from dedup.schema import VERDICTS
 from dedup.statistics import HOUSE_DOCUMENTS, Statistics, learn
 
 _MOST_COUNTERS = 1 << 23
@@ -82,7 +85,7 @@ def resolve(
         pairs = _candidates(corpus, nodes, config, crew.n_workers, scratch, counters)
     give_back()
     with progress.stage("verify", total=len(pairs)) as step:
-        judged = _judge(corpus, nodes, pairs, statistics, config, crew, step, counters)
+        judged = _judge(corpus, nodes, pairs, statistics, config, crew, scratch, step, counters)
     crew.rest()
     with progress.stage("cluster"):
         verdicts = read_verdicts(judged, nodes.node_of)
@@ -92,7 +95,9 @@ def resolve(
     with progress.stage("canonical") as step:
         challenge = settle.challenge(corpus, nodes, flags, stars, verdicts, edges, order, config)
         if len(challenge.missing):
-            judged += _judge(corpus, nodes, challenge.missing, statistics, config, crew, step, counters)
+            judged += _judge(
+                corpus, nodes, challenge.missing, statistics, config, crew, scratch, step, counters
+            )
             verdicts = read_verdicts(judged, nodes.node_of)
             edges = drop_edges(verdicts, corpus.dates[nodes.first], short, config)
         settle.swap(stars, challenge, edges)
@@ -189,18 +194,25 @@ def _judge(
     statistics: Statistics,
     config: Config,
     crew: Crew,
+    scratch: Scratch,
     step: Step,
     counters: dict[str, int],
 ) -> list[pa.RecordBatch]:
-    """Judge pairs of nodes by their representatives."""
-    judged = []
-    for batch in crew.map(judge, make_tasks(corpus, nodes.first[pairs], statistics, config)):
-        compared = int(batch.schema.metadata[b"pairs"])
+    """Judge pairs of nodes by their representatives; what comes back is mapped, not held."""
+    reader, judged = SpillReader(VERDICTS), []
+    tasks = make_tasks(corpus, nodes.first[pairs], statistics, config)
+    for place, compared, aligned in crew.map(partial(_judge_and_spill, folder=scratch.folder), tasks):
         counters["pairs_compared"] += compared
-        counters["pairs_aligned"] += int(batch.schema.metadata[b"aligned"])
-        judged.append(batch)
+        counters["pairs_aligned"] += aligned
+        judged.append(place)
         step(compared)
-    return judged
+    return [reader.read(place) for place in judged]
+
+
+def _judge_and_spill(task: Task, *, folder: Path) -> tuple[Place, int, int]:
+    batch = judge(task)
+    about = batch.schema.metadata
+    return spill_file(folder).append(batch), int(about[b"pairs"]), int(about[b"aligned"])
 
 
 def visiting_order(corpus: Corpus, nodes: Nodes, verdicts: Verdicts) -> NDArray[np.int64]:

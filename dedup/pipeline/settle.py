@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dedup import flags as bits
 from dedup.canonical import Version, choose
-from dedup.cluster import Edges, Stars, form_stars
+from dedup.cluster import Edges, Known, Stars, form_stars
 from dedup.config import Config
 from dedup.pipeline.collapse import Nodes
 from dedup.pipeline.corpus import NO_DATE, Corpus
@@ -45,14 +45,14 @@ def challenge(
 ) -> Challenge:
     """Ask the preferences for the version to keep among a star's keeper and those that may stand for it."""
     published = corpus.published[nodes.first]
-    known = _pairs_of(edges)
+    known = edges.known()
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
     challengers: dict[int, int] = {}
     preferences: dict[int, dict[str, object]] = {}
     missing: list[tuple[int, int]] = []
     for keeper, members in stars.members().items():
-        able = [keeper, *(m for m in members if (m, keeper) in known)]
+        able = [keeper, *(m for m in members if known[m, keeper] is not None)]
         if published[keeper]:
             able = [keeper]
         versions = [_version(corpus, nodes, flags, keeper, node, members, verdicts, known) for node in able]
@@ -64,21 +64,21 @@ def challenge(
             continue
         challengers[keeper] = best.node
         preferences[keeper] = choose([versions[0]], prefer=config.cluster.prefer)[1]
-        others = [node for node in members if node != best.node and (best.node, node) not in known]
+        others = [node for node in members if node != best.node and known[best.node, node] is None]
         missing.extend((best.node, o) if place[best.node] < place[o] else (o, best.node) for o in others)
     return Challenge(challengers, preferences, np.array(sorted(missing), np.int64).reshape(-1, 2))
 
 
 def swap(stars: Stars, wanted: Challenge, edges: Edges) -> None:
     """Let a challenger take the keeper's place where it may stand for every other node of the star."""
-    known = _pairs_of(edges)
+    known = edges.known()
     members = stars.members()
     for keeper, challenger in wanted.challengers.items():
         others = [keeper, *(node for node in members[keeper] if node != challenger)]
-        if all((challenger, node) in known for node in others):
-            for node in others:
-                stars.keeper[node] = challenger
-                stars.witness[node] = known[challenger, node]
+        pairs = [known[challenger, node] for node in others]
+        if None not in pairs:
+            stars.keeper[others] = challenger
+            stars.witness[others] = pairs
             stars.keeper[challenger] = challenger
             stars.witness[challenger] = -1
 
@@ -98,12 +98,6 @@ def stories(order: NDArray[np.int64], stars: Stars, verdicts: Verdicts) -> NDArr
     return grouped.keeper[stars.keeper]
 
 
-def _pairs_of(edges: Edges) -> dict[tuple[int, int], int]:
-    """Return the verdict behind each directed edge."""
-    ends = zip(edges.keepers.tolist(), edges.dropped.tolist(), strict=True)
-    return dict(zip(ends, edges.pairs.tolist(), strict=True))
-
-
 def _version(
     corpus: Corpus,
     nodes: Nodes,
@@ -112,16 +106,17 @@ def _version(
     node: int,
     members: list[int],
     verdicts: Verdicts,
-    known: dict[tuple[int, int], int],
+    known: Known,
 ) -> Version:
     document = int(nodes.first[node])
     extra = foreign = 0
     if node != keeper:
         row = known[node, keeper]
+        assert row is not None
         sign = 1 if verdicts.a[row] == node else -1
         extra, foreign = sign * int(verdicts.extra[row]), sign * int(verdicts.foreign[row])
     others = [m for m in (keeper, *members) if m != node]
-    likeness = sum(int(verdicts.jaccard[known[node, o]]) for o in others if (node, o) in known)
+    likeness = sum(int(verdicts.jaccard[pair]) for o in others if (pair := known[node, o]) is not None)
     date = int(corpus.dates[document])
     return Version(
         node=node,

@@ -147,7 +147,7 @@ class Scratch:
     """
 
     def __init__(self, folder: Path, memory_bytes: int | None) -> None:
-        self._folder = folder
+        self.folder = folder
         # Libraries, batches under way and the numbers of each document take the rest.
         self._left = (memory_bytes or _MEMORY_BYTES) // _SHARE_OF_ARRAYS
         self._names = itertools.count(1)
@@ -158,7 +158,7 @@ class Scratch:
         if n_bytes <= self._left:
             self._left -= n_bytes
             return np.empty(shape, kind)
-        path = self._folder / f"array-{next(self._names)}"
+        path = self.folder / f"array-{next(self._names)}"
         try:
             with path.open("xb") as file:
                 # A mapped page that finds no room later would end the process without a word.
@@ -168,7 +168,7 @@ class Scratch:
                     file.truncate(n_bytes)
             mapped = np.memmap(path, kind, "r+", shape=shape)
         except OSError as error:
-            raise _cannot_write(self._folder, error) from error
+            raise _cannot_write(self.folder, error) from error
         # Its space is free once the array is gone; where an open file can't be removed, with the folder.
         with contextlib.suppress(OSError):
             path.unlink()
