@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from dedup.pipeline.outputs import Outputs, Staged
 from dedup.pipeline.prepare import prepare
 from dedup.pipeline.progress import Progress, Step
 from dedup.pipeline.resolve import resolve
-from dedup.pipeline.spill import Place, Scratch, SpillReader, TemporaryFolder, spill_file
+from dedup.pipeline.spill import Place, Scratch, SpillReader, TemporaryFolder, lend, spill_file, take
 from dedup.pipeline.summary import Summary, summarise
 from dedup.pipeline.workers import Crew
 from dedup.schema import prepared_schema
@@ -188,15 +189,29 @@ def _ingest(
 ) -> tuple[list[Place], list[str]]:
     """Read, prepare and spill all records of some sources; return places and file names in reading order."""
     task = partial(_prepare_chunk, fields=fields, folder=folder, config=config)
+    chunks = (chunk for source in sources for chunk in source.chunks())
     places, files = [], []
-    for place, file, n_bytes in crew.map(task, (chunk for source in sources for chunk in source.chunks())):
+    for place, file, n_bytes in crew.map(task, _lent(chunks, folder) if crew.n_workers > 1 else chunks):
         places.append(place)
         files.append(file)
         step(n_bytes)
     return places, files
 
 
-def _prepare_chunk(chunk: Chunk, *, fields: Fields, folder: Path, config: Config) -> tuple[Place, str, int]:
+def _lent(chunks: Iterator[Chunk], folder: Path) -> Iterator[tuple[Chunk, str] | Chunk]:
+    """Lend the rows of columnar chunks to worker processes."""
+    for number, chunk in enumerate(chunks):
+        if isinstance(chunk.payload, pa.RecordBatch):
+            name = f"rows-{chunk.source_index}-{number}"
+            yield replace(chunk, payload=b""), lend(folder, name, chunk.payload)
+        else:
+            yield chunk
+
+
+def _prepare_chunk(
+    task: tuple[Chunk, str] | Chunk, *, fields: Fields, folder: Path, config: Config
+) -> tuple[Place, str, int]:
+    chunk = task if isinstance(task, Chunk) else replace(task[0], payload=take(task[1]))
     prepared = prepare(parse(chunk, fields, config.read.record_limit_bytes), config)
     size = chunk.payload.nbytes if isinstance(chunk.payload, pa.RecordBatch) else chunk.n_bytes
     return spill_file(folder).append(prepared), chunk.file, size

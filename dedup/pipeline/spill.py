@@ -195,6 +195,29 @@ def spill_file(folder: Path) -> SpillFile:
     return _OPEN[own]
 
 
+def lend(folder: Path, name: str, batch: pa.RecordBatch) -> str:
+    """Write a batch of any schema to a file of its own, for another process to `take`; return the path.
+
+    A pipe moves 64 kB at a time, and what goes through it is copied four times.
+    """
+    path = folder / name
+    try:
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, batch.schema) as stream:
+            stream.write_batch(batch)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    return str(path)
+
+
+def take(path: str) -> pa.RecordBatch:
+    """Return the batch that was lent, mapped; its file goes away with it, or with the folder."""
+    with pa.memory_map(path) as file:
+        batch = pa.ipc.open_stream(file).read_next_batch()
+    with contextlib.suppress(OSError):
+        Path(path).unlink()
+    return batch
+
+
 class SpillReader:
     """Map spilled batches; columns of the returned batches point into the mapped files."""
 
