@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pyarrow as pa
 
+from dedup import candidates
 from dedup.candidates import Candidates, Sketched, find_candidates, rank_documents
 from dedup.config import CandidateConfig
 from dedup.normaliser.key import make_keys
@@ -81,6 +82,16 @@ def test_order_of_arrival_and_threads_change_nothing() -> None:
     rng.shuffle(texts)
     assert named(texts, candidates_of(texts)) == expected
     assert named(texts, candidates_of(texts, workers=3)) == expected
+
+
+def test_the_number_of_parts_of_the_hash_space_changes_nothing(monkeypatch) -> None:
+    texts = articles(150)
+    sketched = sketch_texts(texts + [" ".join(text.split()[:60]) for text in texts])
+    whole = find_candidates(sketched, CandidateConfig())
+    monkeypatch.setattr(candidates, "FINGERPRINTS_AT_ONCE", 1000)
+    parts = find_candidates(sketched, CandidateConfig(), workers=2)
+    assert parts.pairs.tolist() == whole.pairs.tolist()
+    assert parts.counters == whole.counters
 
 
 def test_a_flood_of_one_template_costs_a_bounded_number_of_pairs_each() -> None:
