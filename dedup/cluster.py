@@ -51,6 +51,11 @@ class Known:
         place = bisect_right(self._ends, wanted) - 1
         return self._pairs[place] if place >= 0 and self._ends[place] == wanted else None
 
+    def to_all(self, keeper: int, dropped: list[int]) -> list[int] | None:
+        """Return the pairs behind the edges from a node to others, None if one has none."""
+        pairs = [pair for node in dropped if (pair := self[keeper, node]) is not None]
+        return pairs if len(pairs) == len(dropped) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Stars:
@@ -121,8 +126,8 @@ def _absorb(stars: Stars, place: NDArray[np.int64], fixed: NDArray[np.bool_], ed
         if keeper[new] != new or keeper[old] != old:
             continue
         star = [old, *members.get(old, [])]
-        pairs = [known[new, node] for node in star]
-        if None not in pairs:
+        pairs = known.to_all(new, star)
+        if pairs is not None:
             keeper[star] = new
             witness[star] = pairs
             members.setdefault(new, []).extend(star)

@@ -75,8 +75,8 @@ def swap(stars: Stars, wanted: Challenge, edges: Edges) -> None:
     members = stars.members()
     for keeper, challenger in wanted.challengers.items():
         others = [keeper, *(node for node in members[keeper] if node != challenger)]
-        pairs = [known[challenger, node] for node in others]
-        if None not in pairs:
+        pairs = known.to_all(challenger, others)
+        if pairs is not None:
             stars.keeper[others] = challenger
             stars.witness[others] = pairs
             stars.keeper[challenger] = challenger
