@@ -67,7 +67,6 @@ class Corpus:
     _reader: SpillReader = field(init=False, repr=False)
     batches: list[pa.RecordBatch] = field(init=False)
     starts: NDArray[np.int64] = field(init=False)
-    _columns: dict[str, Values] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._reader = SpillReader(self.schema)
@@ -142,6 +141,10 @@ class Corpus:
         number = int(self.occurrence[document])
         digest: bytes = self.value("digest", document)
         return digest.hex() + (f"#{number}" if number > 1 else "")
+
+    @cached_property
+    def _columns(self) -> dict[str, Values]:
+        return {}
 
     @cached_property
     def _starts(self) -> list[int]:
