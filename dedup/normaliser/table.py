@@ -82,6 +82,7 @@ def _kind(character: str) -> int:
 
 
 def _script(character: str) -> int:
+    """Return the bit of a letter's script, 0 for all but those with look-alikes."""
     name = unicodedata.name(character, "")
     for prefix, bits in (("LATIN", t.LATIN), ("CYRILLIC", t.CYRILLIC), ("GREEK", t.GREEK)):
         if name.startswith(prefix):
@@ -110,7 +111,10 @@ def build() -> dict[str, NDArray[Any]]:
             fold_at[point] = len(folds)
             fold_size[point] = len(folded)
             folds += folded
-        kinds[point] = kind | (_script(character) if kind in (t.LETTER, t.CAPITAL) else 0)
+        if kind in (t.LETTER, t.CAPITAL):
+            # The script of what it folds to: the ordinal of "nº" is a Latin "o" as soon as it is a key.
+            kind |= _script(folded.decode()[:1] or character)
+        kinds[point] = kind
     to_latin = np.zeros(0x800, np.uint32)
     to_cyrillic = np.zeros(0x800, np.uint32)
     for cyrillic, latin in zip(_CYRILLIC_LOOK, _LATIN_LOOK, strict=True):
