@@ -4,11 +4,13 @@ import sqlite3
 from datetime import UTC, datetime
 
 import pytest
-from index_support import article, kept, near, shortened, shouted, state
+from index_support import article, fill, kept, near, shortened, shouted, state
 
 from dedup import Article, Config, DataError, Index, IndexFailure, UsageError
 from dedup.config import ClusterConfig, SketchConfig, VerifyConfig
+from dedup.index.rebuilding import rebuild
 from dedup.statistics import Statistics
+from dedup.stores import SCHEMA, open_store
 
 
 def test_a_first_article_is_new_and_its_copy_a_duplicate_of_it(index_url):
@@ -257,6 +259,22 @@ def test_another_sketch_is_refused_with_both_fingerprints(index_url):
     assert caught.value.exit_code == 5
 
 
+def test_another_layout_is_refused_with_both_numbers_until_rebuilt(index_url):
+    records = [article(0), shouted(article(0), "copy"), article(1)]
+    fill(index_url, records)
+    store = open_store(index_url, write=True)
+    with store.writing():
+        store.set_meta("schema", "1")
+        store.execute(f"ALTER TABLE {store.prefix}segments DROP COLUMN marks")
+    store.close()
+    with pytest.raises(IndexFailure, match=f"it has 1, this program has {SCHEMA}.*rebuild"):
+        Index.open(index_url)
+    assert rebuild(index_url) == 3
+    with Index.open(index_url) as index:
+        assert index.verify() == []
+        assert index.query(shouted(article(0), "asked")).of == "a0"
+
+
 def test_another_verifier_is_recorded_with_each_verdict(index_url):
     with Index.open(index_url, mode="w") as index:
         first = index.add(article(1))
@@ -290,7 +308,6 @@ def test_export_moves_an_index(index_url, tmp_path):
 
 
 def test_rebuilding_keeps_records_ids_and_idempotence(index_url):
-    from dedup.index.rebuilding import rebuild
 
     one = article(1, title="Port")
     records = [one, shortened(one, "cut"), article(2, text="PORT\n\n" + article(2)["text"])]

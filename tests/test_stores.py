@@ -45,8 +45,9 @@ def small(monkeypatch):
     monkeypatch.setattr(module, "_SMALLEST", 4)
     monkeypatch.setattr(module, "_IN_MEMORY", 8)
     monkeypatch.setattr(module, "_MERGED_PAGES_AT_ONCE", 3)
-    monkeypatch.setattr(module, "_READ_ALL", 0.7)
-    monkeypatch.setattr(module, "_PAGES_TOGETHER", 12)
+    monkeypatch.setattr(module, "_DENSE", 0.7)
+    monkeypatch.setattr(module, "_DENSE_PAGES", 3)
+    monkeypatch.setattr(module, "_KEYS_AT_ONCE", 50)
 
 
 def test_entries_are_found_whatever_the_number_of_segments_and_merges(store, small):
@@ -101,7 +102,9 @@ def test_what_an_interrupted_merge_left_is_removed_by_the_next(store, small):
     for start in range(0, 40, 10):
         add(postings, store, [(n, n) for n in range(start, start + 10)])
     with store.writing():
-        number = postings._begin(ready=0, n_entries=0, fences=np.empty(0, np.uint64))
+        number = postings._begin(
+            ready=0, n_entries=0, fences=np.empty(0, np.uint64), marks=np.empty(0, np.uint64)
+        )
         postings._write_pages(number, 0, np.arange(10, dtype=np.uint64))
     assert postings.merge() > 0
     assert store.rows(f"SELECT count(*) FROM {store.prefix}segments WHERE ready = 0")[0][0] == 0

@@ -28,14 +28,12 @@ from numpy.typing import NDArray
 from dedup import flags as bits
 from dedup.canonical import Version, choose
 from dedup.index.case import Case, Held, no_verdicts
+from dedup.index.members import Members
 from dedup.pipeline.collapse import Nodes
 from dedup.pipeline.corpus import NO_DATE
 from dedup.pipeline.resolve import visiting_order
 from dedup.pipeline.verdicts import Verdicts, drop_edges, read_verdicts
 from dedup.stores import Head
-
-# A larger cluster is not taken over: it would be compared member by member.
-_TAKEN_OVER = 64
 
 
 @dataclass
@@ -67,11 +65,10 @@ class Admitter:
         self,
         case: Case,
         members_of: Callable[[Sequence[int]], list[Head]],
-        load: Callable[[Sequence[Head]], list[int]],
+        load: Callable[[Sequence[Head]], dict[int, int]],
     ) -> None:
         self._case = case
-        self._members_of = members_of
-        self._load = load
+        self._members = Members(case, members_of, load)
         self._config = case.engine.config
         corpus, flags, nodes = case.collapse()
         self._corpus, self._flags, self._nodes = corpus, flags, nodes
@@ -93,7 +90,6 @@ class Admitter:
         self._place = np.empty(n_nodes, np.int64)
         self._place[self._order] = np.arange(n_nodes)
         self._new_members: dict[int, list[int]] = defaultdict(list)
-        self._member_rows: list[pa.RecordBatch] = []
         self._result = Admission(
             corpus, nodes, flags, self._verdicts, np.arange(n_nodes), np.full(n_nodes, -1), self._verdicts
         )
@@ -107,13 +103,26 @@ class Admitter:
             out[keeper].append(dropped)
         published = self._corpus.published[self._nodes.first]
         connected = into.keys() | out.keys()
-        for node in self._order.tolist():
-            if node in connected and not published[node]:
-                self._visit(node, into[node], out[node])
-        if self._member_rows:
-            numbers = np.arange(self._case_size(), dtype=np.int64)
-            self._result.member_verdicts = read_verdicts(self._member_rows, numbers)
+        visited = [node for node in self._order.tolist() if node in connected and not published[node]]
+        self._members.meet(self._likely(visited, into, out))
+        for node in visited:
+            self._visit(node, into[node], out[node])
+        self._result.member_verdicts = self._members.verdicts
         return self._result
+
+    def _likely(
+        self, visited: Sequence[int], into: dict[int, list[int]], out: dict[int, list[int]]
+    ) -> list[tuple[int, int]]:
+        """Return who will ask first for each stored record's cluster, as far as edges tell."""
+        asked: dict[int, int] = {}
+        for node in visited:
+            for old in out[node]:
+                stored = self._stored(old)
+                if stored is not None and (
+                    old not in into[node] or self._preferred(node, [self._rival(node, old)])
+                ):
+                    asked.setdefault(stored.ordinal, int(self._nodes.first[node]))
+        return [(newcomer, ordinal) for ordinal, newcomer in asked.items()]
 
     def _visit(self, node: int, into: list[int], out: list[int]) -> None:
         keeper = self._result.keeper
@@ -140,13 +149,13 @@ class Admitter:
         small losses against the last keeper must not pass for none.
         """
         stored = self._stored(old)
-        members = self._members_of([stored.ordinal]) if stored is not None else []
         newer = [m for m in self._new_members[old] if m != node]
         moved = None
-        able = all((node, m) in self._edges for m in newer) and len(members) <= _TAKEN_OVER
+        able = all((node, m) in self._edges for m in newer)
         # Members that came over a moment ago would have to be compared once more: they stay where they are.
         if able and not any(taker == old for taker, _ in self._result.moved.values()):
-            moved = self._stand_for_all(node, members)
+            first = int(self._nodes.first[node])
+            moved = self._members.stood_for(first, stored.ordinal) if stored is not None else {}
         if preferred and moved is not None:
             rivals = [self._stored_rival(document, row) for document, row in moved.items()]
             if not self._preferred(node, rivals + [self._rival(node, m) for m in newer]):
@@ -172,34 +181,6 @@ class Admitter:
         first = int(self._nodes.first[node])
         return None if first < self._case.n else self._case.heads[first - self._case.n]
 
-    def _stand_for_all(self, node: int, members: list[Head]) -> dict[int, int] | None:
-        """Return the verdict behind an edge to every stored member, by document; None if one is missing."""
-        if not members:
-            return {}
-        documents = self._load(members)
-        if len(documents) < len(members):
-            return None
-        case = self._case
-        corpus = Held(case.batches, self._config.sketch.num_perm)
-        first = int(self._nodes.first[node])
-        judged = case.compare(corpus, np.array([(first, d) for d in documents], np.int64))
-        short = (corpus.numbers("flags") & bits.SHORT) != 0
-        verdicts = read_verdicts(judged or [no_verdicts()], np.arange(corpus.n_docs))
-        edges = drop_edges(verdicts, corpus.dates, short, self._config)
-        base = sum(batch.num_rows for batch in self._member_rows)
-        found = {
-            int(d): base + int(p)
-            for k, d, p in zip(
-                edges.keepers.tolist(), edges.dropped.tolist(), edges.pairs.tolist(), strict=True
-            )
-            if k == first
-        }
-        self._member_rows += judged
-        return found if found.keys() >= set(documents) else None
-
-    def _case_size(self) -> int:
-        return sum(batch.num_rows for batch in self._case.batches)
-
     def _preferred(self, node: int, rivals: Sequence[Version]) -> bool:
         """Tell whether the preferences would rather keep a newcomer than any of these."""
         cluster = self._config.cluster
@@ -216,7 +197,7 @@ class Admitter:
 
     def _stored_rival(self, document: int, row: int) -> Version:
         """Return a stored member as a version, by the row of the verdict on it and the newcomer."""
-        verdicts = read_verdicts(self._member_rows, np.arange(self._case_size(), dtype=np.int64))
+        verdicts = self._members.verdicts
         sign = 1 if verdicts.a[row] == document else -1
         head = self._case.heads[document - self._case.n]
         return Version(

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from dedup.candidates import Sketched, find_candidates, rank_documents, score_pairs
 from dedup.config import Config
-from dedup.index.keys import PRINT, content_keys
+from dedup.index.keys import content_keys
 from dedup.index.packing import Packer, distinct, prints_of, signatures_of, to_prepared, unpack_sketches
+from dedup.kernels.pairs import sort_words
+from dedup.kernels.postings import group, tally_hits
 from dedup.pipeline.collapse import Nodes, collapse
 from dedup.pipeline.corpus import Corpus
 from dedup.pipeline.judge import Keyed, judge_keys
@@ -26,7 +28,8 @@ from dedup.stores import Head, Postings, Store
 _LIST_LIMIT = 64
 # Documents whose sketches are compared, and whose texts are: the batch run compares as many.
 _SKETCHES, _TEXTS = 64, 32
-_PAIRS_PER_TASK = 512
+_PAIRS_PER_TASK = 4_096
+_U32, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 
 class Held(Corpus):
@@ -129,38 +132,27 @@ class Case:
     def _hits(self, postings: Postings, since: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (row, ordinal) of the likeliest documents: those that share many keys, and rare ones."""
         keys, rows, weights = self.keys
-        order = np.argsort(keys, kind="stable")
-        unique, first, counts = np.unique(keys[order], return_index=True, return_counts=True)
+        sorted_keys = sort_words(
+            (keys.astype(np.uint64) << _U32) | np.arange(len(keys), dtype=np.uint64),
+            np.empty(len(keys), np.uint64),
+        )
+        changes = np.ones(len(keys), np.bool_)
+        np.not_equal(sorted_keys[1:] >> _U32, sorted_keys[:-1] >> _U32, out=changes[1:])
+        key_places = np.empty(len(keys), np.int64)
+        key_places[(sorted_keys & _LOW).astype(np.int64)] = np.cumsum(changes) - 1
+        unique = (sorted_keys[changes] >> _U32).astype(np.uint32)
         places, ordinals = postings.find(unique, limit=_LIST_LIMIT, since=since)
-        size = counts[places]
-        within = np.arange(int(size.sum())) - np.repeat(np.cumsum(size) - size, size)
-        hits = order[np.repeat(first[places], size) + within]
-        hit_rows = rows[hits]
-        rarity = _LIST_LIMIT // np.minimum(np.bincount(places, minlength=len(unique))[places], _LIST_LIMIT)
-        value = weights[hits] * np.repeat(rarity, size)
-        pairs = (hit_rows.astype(np.uint64) << np.uint64(32)) | np.repeat(ordinals, size).astype(np.uint64)
-        order = np.argsort(pairs, kind="stable")
-        pairs, value = pairs[order], value[order]
-        begins = np.flatnonzero(
-            np.concatenate([np.ones(min(1, len(pairs)), np.bool_), pairs[1:] != pairs[:-1]])
-        )
-        if not len(begins):
-            return np.empty(0, np.int64), np.empty(0, np.int64)
-        pairs = pairs[begins]
-        shared = np.add.reduceat(value, begins)
-        prints = np.add.reduceat(weights[hits][order] == PRINT, begins, dtype=np.int64)
-        n_hits = np.diff(np.append(begins, len(order)))
+        list_starts, by_place = _grouped(places, len(unique))
+        row_starts, by_row = _grouped(rows, self.n)
         # One shared fingerprint alone is a stock phrase, and fails the test of sketches in any case. At
-        # 110,000 documents these were nearly all of 53 hits a newcomer, of which one in 200 passed.
-        least = np.minimum(2, np.diff(self.offsets))[(pairs >> np.uint64(32)).astype(np.int64)]
-        told = (prints >= least) | (n_hits > prints)
-        pairs, shared = pairs[told], shared[told]
-        row, ordinal = (
-            (pairs >> np.uint64(32)).astype(np.int64),
-            (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64),
-        )
-        chosen = _best_of_each(row, shared, _SKETCHES)
-        return row[chosen], ordinal[chosen]
+        # 110,000 documents these were nearly all of 256 hits a newcomer, of which two were left.
+        least = np.minimum(2, np.diff(self.offsets))
+        found_rows, found = np.empty((2, self.n * _SKETCHES), np.int64)
+        n_found = tally_hits(
+            row_starts, by_row, key_places, weights, list_starts, ordinals[by_place], _LIST_LIMIT, least,
+            _SKETCHES, found_rows, found,
+        )  # fmt: skip
+        return found_rows[:n_found], found[:n_found]
 
     def _take(self, store: Store, pairs: NDArray[np.int64], found: dict[int, Head]) -> None:
         """Add pairs of (row, ordinal) that pass the batch run's tests of sketches."""
@@ -214,11 +206,12 @@ class Case:
             self.heads.append(head)
         self.batches.append(to_prepared(heads, texts, sketches, self.engine.config.sketch.num_perm))
 
-    def load_members(self, store: Store, heads: Sequence[Head]) -> list[int]:
-        """Load stored documents for a comparison of their own; return their numbers."""
+    def load_members(self, store: Store, heads: Sequence[Head]) -> dict[int, int]:
+        """Load stored documents for a comparison of their own; return their numbers by ordinal."""
         fresh = [head for head in heads if head.ordinal not in self._numbers]
         self._load(store, fresh, store.sketches([head.ordinal for head in fresh]))
-        return [self._numbers[head.ordinal] for head in heads if head.ordinal in self._numbers]
+        ordinals = (head.ordinal for head in heads)
+        return {ordinal: self._numbers[ordinal] for ordinal in ordinals if ordinal in self._numbers}
 
     def _estimate(
         self,
@@ -304,6 +297,13 @@ def _distinct_pairs(pairs: Sequence[Sequence[int]]) -> NDArray[np.int64]:
     given = np.array(pairs, np.uint64).reshape(-1, 2)
     codes = distinct((given[:, 0] << np.uint64(32)) | given[:, 1])
     return np.stack([codes >> np.uint64(32), codes & np.uint64(0xFFFFFFFF)], axis=1).astype(np.int64)
+
+
+def _grouped(numbers: NDArray[np.int64], n_groups: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the bounds of each group (n_groups + 1) and the positions of its numbers."""
+    starts, order = np.empty(n_groups + 1, np.int64), np.empty(len(numbers), np.int64)
+    group(numbers, n_groups, starts, order)
+    return starts, order
 
 
 def _best_of_each(rows: NDArray[np.int64], scores: NDArray[Any], limit: int) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -40,6 +41,18 @@ def stored_verdict(head: Head) -> Verdict:
 
 
 def _encoded(verdict: Verdict) -> str:
+    if verdict.verdict == "new" and verdict.supersedes is None and not verdict.links:
+        return _encoded_new(verdict.flags, verdict.verifier)
+    return _encoded_whole(verdict)
+
+
+@lru_cache(maxsize=256)
+def _encoded_new(flags: tuple[str, ...], verifier: str) -> str:
+    """Return the stored form of the plainest verdict, which most newcomers get."""
+    return _encoded_whole(Verdict(None, "", flags=flags, verifier=verifier))
+
+
+def _encoded_whole(verdict: Verdict) -> str:
     row = verdict.to_dict()
     del row["id"], row["record"]
     return msgspec.json.encode(row).decode()
@@ -57,7 +70,7 @@ class Changes:
     def admit(self, case: Case) -> tuple[Admission, Describer]:
         """Decide about the newcomers of a case that was looked up and judged."""
 
-        def load(heads: Sequence[Head]) -> list[int]:
+        def load(heads: Sequence[Head]) -> dict[int, int]:
             return case.load_members(self._store, heads)
 
         admission = Admitter(case, self._store.members, load).run()

@@ -30,24 +30,30 @@ class Describer:
         self._corpus = admission.corpus
         self._verifier = verifier
         self._links = self._all_links()
+        # Asked for one at a time, columns and arrays cost more than all else that is said of a newcomer.
+        self._tokens = case.prepared.column("id").to_pylist()
+        self._digests = case.prepared.column("digest").to_pylist()
+        self._flags: list[int] = admission.flags[: case.n].tolist()
+        self._node_of: list[int] = admission.nodes.node_of.tolist()
+        self._first: list[int] = admission.nodes.first.tolist()
+        self._keeper: list[int] = admission.keeper.tolist()
 
     def id_of(self, document: int) -> Any:
         """Return the id of a document with its JSON type."""
         if document >= self._case.n:
             return msgspec.json.decode(self._case.heads[document - self._case.n].id)
-        return self._corpus.id(document)
+        return msgspec.json.decode(self._tokens[document])
 
     def keeper_of(self, document: int) -> int:
         """Return the document that stands for a newcomer or for a stored record that was superseded."""
-        admission = self._admission
-        return int(admission.nodes.first[admission.keeper[admission.nodes.node_of[document]]])
+        return self._first[self._keeper[self._node_of[document]]]
 
     def newcomer(self, row: int) -> Verdict:
         """Return the verdict on a newcomer."""
         keeper = self.keeper_of(row)
         if keeper != row:
             return self.dropped(row, keeper)
-        node = int(self._admission.nodes.node_of[row])
+        node = self._node_of[row]
         links = tuple(self._link(node, verdict) for verdict in self._links.get(node, ()))
         word: Word = "new"
         evidence: dict[str, Any] = {}
@@ -67,8 +73,8 @@ class Describer:
     def dropped(self, document: int, keeper: int) -> Verdict:
         """Return the verdict on a document that has a keeper among newcomers or stored documents."""
         admission = self._admission
-        node = int(admission.nodes.node_of[document])
-        if admission.keeper[node] == node:
+        node = self._node_of[document]
+        if self._keeper[node] == node:
             evidence: dict[str, Any] = dict(_EXACT)
         else:
             evidence = _scores(admission.verdicts, int(admission.witness[node]))
@@ -104,7 +110,7 @@ class Describer:
 
     def _verdict(self, document: int, word: Word, **evidence: Any) -> Verdict:
         if document < self._case.n:
-            digest, flags = self._corpus.value("digest", document), int(self._admission.flags[document])
+            digest, flags = self._digests[document], self._flags[document]
         else:
             head = self._case.heads[document - self._case.n]
             digest, flags = head.digest, head.flags

@@ -17,8 +17,8 @@ from dedup.errors import IndexFailure
 from dedup.schema import prepared_schema
 from dedup.stores import Head
 
-# Higher levels save a twentieth of the space for three times the work.
-_LEVEL = 3
+# Level 3 takes half as long again and saves nothing on texts of 3 kB that stand beside their key.
+_LEVEL = 1
 _U32 = np.uint64(32)
 
 

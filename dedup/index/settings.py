@@ -12,7 +12,7 @@ import numpy as np
 from dedup.config import CandidateConfig, ClusterConfig, Config, ReadConfig, SketchConfig, VerifyConfig
 from dedup.errors import IndexFailure, UsageError
 from dedup.statistics import Statistics, load
-from dedup.stores import Store
+from dedup.stores import SCHEMA, Store
 
 # Raise these when the same text gets another key or sketch, or the same pair another verdict.
 NORMALISER_VERSION = 1
@@ -57,11 +57,17 @@ def read(store: Store, config: Config | None) -> Settings | None:
     Raises
     ------
     IndexFailure
-        If normaliser or sketch are not those that the index was made with.
+        If normaliser, sketch or layout are not those that the index was made with.
     """
     stored = read_unchecked(store)
     if stored is None:
         return None
+    if (layout := store.meta("schema")) != str(SCHEMA):
+        raise IndexFailure(
+            f"index in another layout: it has {layout}, this program has {SCHEMA}",
+            where=store.shown,
+            remedy="make it anew with: dedup index rebuild",
+        )
     settings = Settings(config or stored.config, stored.statistics, stored.with_texts)
     made_with = store.meta("sketch_fingerprint")
     if made_with != settings.sketch_fingerprint:

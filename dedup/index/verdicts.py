@@ -68,10 +68,14 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that have a value, for one line of JSON."""
-        row = {f.name: getattr(self, f.name) for f in fields(self)}
-        row["links"] = [{f.name: getattr(link, f.name) for f in fields(link)} for link in self.links]
-        always = ("id", "record", "verdict", "kept")
-        return {name: value for name, value in row.items() if name in always or not _is_nothing(value)}
+        row = {name: getattr(self, name) for name in _FIELDS}
+        row["links"] = [{name: getattr(link, name) for name in _FIELDS_OF_LINKS} for link in self.links]
+        return {name: value for name, value in row.items() if name in _ALWAYS or not _is_nothing(value)}
+
+
+_FIELDS = tuple(f.name for f in fields(Verdict))
+_FIELDS_OF_LINKS = tuple(f.name for f in fields(Link))
+_ALWAYS = frozenset(("id", "record", "verdict", "kept"))
 
 
 def _is_nothing(value: Any) -> bool:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from dedup.stores.postings import Postings
-from dedup.stores.store import Document, Head, Store
+from dedup.stores.store import SCHEMA, Document, Head, Store
 
-__all__ = ["Document", "Head", "Postings", "Store", "is_index", "open_store"]
+__all__ = ["SCHEMA", "Document", "Head", "Postings", "Store", "is_index", "open_store"]
 
 _SERVERS = ("postgresql://", "postgres://")
 

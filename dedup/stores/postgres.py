@@ -18,8 +18,8 @@ _TYPES = {
     "ordinal": "int8", "id": "text", "digest": "bytea", "key_digest": "bytea", "identity": "bytea",
     "keeper": "int8", "n_tokens": "int8", "flags": "int8", "date": "int8", "source": "text", "added": "int8",
     "verdict": "text", "content": "bytea", "data": "bytea", "ready": "int8", "n_entries": "int8",
-    "fences": "bytea", "number": "int8", "entries": "bytea", "batch": "text", "input": "text", "at": "int8",
-    "verdicts": "bytea",
+    "fences": "bytea", "marks": "bytea", "number": "int8", "entries": "bytea", "batch": "text",
+    "input": "text", "at": "int8", "verdicts": "bytea",
 }  # fmt: skip
 
 
@@ -68,7 +68,7 @@ class PostgresStore(Store):
             if self._exists():
                 return
             self.create_tables({"int": "BIGINT", "blob": "BYTEA"})
-            for table, column in (("texts", "content"), ("segments", "fences")):
+            for table, column in (("texts", "content"), ("segments", "fences"), ("segments", "marks")):
                 # Compressed already, or not compressible: the server need not try.
                 self.execute(f"ALTER TABLE {self.prefix}{table} ALTER COLUMN {column} SET STORAGE EXTERNAL")
             self.set_meta("schema", str(SCHEMA))

@@ -15,7 +15,8 @@ from typing import Any
 
 from dedup.errors import IndexFailure
 
-SCHEMA = 1
+# Of the tables; another one is refused, and `rebuild` reads what documents and texts it has.
+SCHEMA = 2
 # `{blob}` and `{int}` are the only types whose names differ. No foreign keys: removal is by ordinal
 # everywhere, and checks of each of 100 rows a batch cost more than `verify` does once.
 TABLES = (
@@ -28,7 +29,7 @@ TABLES = (
     "CREATE TABLE {p}texts (ordinal {int} PRIMARY KEY, content {blob} NOT NULL)",
     "CREATE TABLE {p}sketches (ordinal {int} PRIMARY KEY, data {blob} NOT NULL)",
     "CREATE TABLE {p}segments (number {int} PRIMARY KEY, ready {int} NOT NULL, n_entries {int} NOT NULL,"
-    " fences {blob} NOT NULL)",
+    " fences {blob} NOT NULL, marks {blob} NOT NULL)",
     "CREATE TABLE {p}pages (number {int} PRIMARY KEY, entries {blob} NOT NULL)",
     "CREATE TABLE {p}ledger (batch TEXT PRIMARY KEY, input TEXT NOT NULL, at {int} NOT NULL,"
     " verdicts {blob} NOT NULL)",
