@@ -10,7 +10,7 @@ from dedup import Article, Config, DataError, Index, IndexFailure, UsageError
 from dedup.config import ClusterConfig, SketchConfig, VerifyConfig
 from dedup.index.rebuilding import rebuild
 from dedup.statistics import Statistics
-from dedup.stores import SCHEMA, open_store
+from dedup.stores import SCHEMA, open_store, postings
 
 
 def test_a_first_article_is_new_and_its_copy_a_duplicate_of_it(index_url):
@@ -360,13 +360,28 @@ def test_verify_finds_a_lost_keeper_and_lost_postings(tmp_path):
         index.add(shouted(article(1), "copy"))
     with sqlite3.connect(path) as connection:
         connection.execute("DELETE FROM documents WHERE ordinal = 0")
-        connection.execute("DELETE FROM pages")
+        connection.execute("UPDATE pages SET entries = zeroblob(length(entries))")
     connection.close()
     with Index.open(str(path)) as index:
         found = index.verify()
     assert 'id "copy": its keeper is missing' in found
     assert 'id "a2": not found by its content' in found
     assert 'id "a2": not found by its id' in found
+
+
+def test_missing_pages_are_an_error_and_not_an_empty_answer(index_url, monkeypatch):
+    monkeypatch.setattr(postings, "_IN_MEMORY", 4)
+    fill(index_url, [article(1), article(2)])
+    store = open_store(index_url, write=True)
+    store.execute(f"DELETE FROM {store.prefix}pages")
+    store.close()
+    with Index.open(index_url) as index:
+        with pytest.raises(IndexFailure, match=r"look-up pages are missing.*rebuild"):
+            index.query(article(1))
+        assert index.verify() == ["look-up pages are missing"]
+    assert rebuild(index_url) == 2
+    with Index.open(index_url) as index:
+        assert index.query(article(1)).repeated
 
 
 def test_a_flood_of_siblings_neither_hides_copies_nor_grows_the_work(tmp_path):

@@ -6,6 +6,10 @@ import pytest
 from index_support import article, near, shouted, state
 
 from dedup import Index, IndexFailure
+from dedup.index.case import Case
+from dedup.index.changes import Changes
+from dedup.index.intake import Intake
+from dedup.stores import postings
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 
@@ -121,3 +125,41 @@ def test_no_server_and_no_index_are_exit_5(postgres):
         Index.open(postgres)
     with pytest.raises(IndexFailure, match="cannot connect"):
         Index.open("postgresql://nobody:secret@127.0.0.1:1/x")
+
+
+def at_that_moment(monkeypatch, owner, name, act):
+    """Let something happen once, just before a method runs."""
+    method, done = getattr(owner, name), []
+
+    def delayed(*given, **named):
+        if not done:
+            done.append(True)
+            act()
+        return method(*given, **named)
+
+    monkeypatch.setattr(owner, name, delayed)
+    return done
+
+
+def test_segments_merged_by_another_while_one_prepares_hide_nothing(opened, monkeypatch):
+    monkeypatch.setattr(postings, "_IN_MEMORY", 4)
+    with Index.open(opened, mode="w") as index, Index.open(opened, mode="w") as other:
+        for number in range(1, 4):
+            other.add(article(number))
+        done = at_that_moment(monkeypatch, Intake, "take", other.compact)
+        assert index.add(shouted(article(2), "copy")).of == "a2"
+        assert done
+
+
+@pytest.mark.parametrize(("owner", "name"), [(Intake, "take"), (Changes, "pack"), (Case, "judge")])
+def test_what_another_adds_in_the_meantime_is_seen(opened, monkeypatch, owner, name):
+    with Index.open(opened, mode="w") as index, Index.open(opened, mode="w") as other:
+        done = at_that_moment(monkeypatch, owner, name, lambda: other.add(article(7)))
+        first, second = index.add_many([article(7), shouted(article(7), "copy")])
+        assert done
+        assert first.repeated
+        assert (second.of, second.relation) == ("a7", "exact")
+        done = at_that_moment(monkeypatch, owner, name, lambda: other.add(article(8)))
+        assert index.add(near(article(8), "near")).of == "a8"
+        assert done
+        assert index.verify() == []

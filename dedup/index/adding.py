@@ -35,36 +35,47 @@ class Adder:
             if (earlier := self._earlier(batch, content)) is not None:
                 return earlier
             self._postings.refresh()
-            mark, version = self._postings.watermark, self._store.counter("commits")
-            sorted_out = self._sort_out(intake, on_conflict)
+            sorted_at, sorted_out = self._store.counter("commits"), self._sort_out(intake, on_conflict)
         # The long part, without any lock: clean, sketch, look up, compare.
         chosen = intake.take(sorted_out.fresh, self._engine.config, self._engine.crew)
         case = Case(self._engine, chosen.prepared, ignore=sorted_out.outdated)
         with self._store.reading():
+            # Anew: another worker may have merged segments, and removed their pages.
+            self._postings.refresh()
+            looked_at, mark = self._store.counter("commits"), self._postings.watermark
             case.look_up(self._store, self._postings)
         case.judge()
+        packed = self._changes.pack(chosen)
+        # What others committed in that time is compared without the lock too, but for the last moment's.
+        with self._store.reading():
+            if (later := self._store.counter("commits")) != looked_at:
+                self._postings.refresh()
+                case.refresh(self._store, self._postings, since=mark)
+                looked_at, mark = later, self._postings.watermark
+        case.judge()
         with self._store.writing():
-            changed = self._store.counter("commits") != version
-            if changed:
+            self._postings.refresh()
+            commits = self._store.counter("commits")
+            if commits != sorted_at:
                 if (earlier := self._earlier(batch, content)) is not None:
                     return earlier
-                self._postings.refresh()
                 again = self._sort_out(intake, on_conflict)
                 if again != sorted_out:
-                    sorted_out, mark = again, 0
+                    sorted_out, looked_at, mark = again, -1, 0
                     chosen = intake.take(sorted_out.fresh, self._engine.config, self._engine.crew)
                     case = Case(self._engine, chosen.prepared, ignore=sorted_out.outdated)
+                    packed = self._changes.pack(chosen)
             if sorted_out.outdated:
                 self._changes.forget(sorted_out.outdated)
                 self._postings.refresh()
-            if changed or sorted_out.outdated:
+            if commits != looked_at or sorted_out.outdated:
                 case.refresh(self._store, self._postings, since=mark)
                 case.judge()
-            answers = dict(zip(sorted_out.fresh, self._changes.add(case, chosen), strict=True))
+            answers = dict(zip(sorted_out.fresh, self._changes.add(case, chosen, packed), strict=True))
             verdicts = _completed(intake, sorted_out, answers)
             if batch is not None:
-                packed = self._engine.packer.pack_verdicts(encoded_verdicts(verdicts))
-                self._store.add_ledger(batch, content, now_us(), packed)
+                given = self._engine.packer.pack_verdicts(encoded_verdicts(verdicts))
+                self._store.add_ledger(batch, content, now_us(), given)
             self._store.raise_counter("commits")
         self._postings.merge()
         return verdicts

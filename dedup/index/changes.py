@@ -89,8 +89,17 @@ class Changes:
         identifier = msgspec.json.decode(row.column("id")[0].as_py())
         return Verdict(identifier, digest.hex(), flags=flag_names(flags), verifier=self._verifier)
 
-    def add(self, case: Case, chosen: Chosen) -> list[Verdict]:
-        """Store the newcomers of a case."""
+    def pack(self, chosen: Chosen) -> list[bytes | None]:
+        """Return the texts of newcomers as they are stored."""
+        if not self._engine.with_texts:
+            return [None] * chosen.prepared.num_rows
+        names = ("title", "url", "key", "classes", "title_key")
+        columns = (chosen.prepared.column(name).to_pylist() for name in names)
+        pack = self._engine.packer.pack
+        return [pack(Text(*row)) for row in zip(chosen.readable.to_pylist(), *columns, strict=True)]
+
+    def add(self, case: Case, chosen: Chosen, packed: Sequence[bytes | None]) -> list[Verdict]:
+        """Store the newcomers of a case, with their texts packed."""
         admission, describer = self.admit(case)
         say = describer.newcomer if self._engine.with_texts else describer.estimated
         verdicts = [say(row) for row in range(case.n)]
@@ -99,7 +108,9 @@ class Changes:
         keepers = self._keepers(case, describer, verdicts, ordinals)
         flags = admission.flags[: case.n].tolist()
         encoded = [_encoded(verdict) for verdict in verdicts]
-        self._store.add_documents(self._documents(case, flags, encoded, ordinals, keepers, chosen))
+        self._store.add_documents(
+            self._documents(case, flags, encoded, ordinals, keepers, packed, chosen.added)
+        )
         kept = np.array(
             [keeper == ordinal for keeper, ordinal in zip(keepers, ordinals, strict=True)], np.bool_
         )
@@ -121,8 +132,8 @@ class Changes:
             _encoded(Verdict(token, digest.hex(), flags=flag_names(bits), verifier=self._verifier))
             for token, digest, bits in zip(tokens, digests, flags, strict=True)
         ]
-        chosen = Chosen(prepared, readable, None)
-        self._store.add_documents(self._documents(case, flags, verdicts, ordinals, ordinals, chosen))
+        packed = self.pack(Chosen(prepared, readable, None))
+        self._store.add_documents(self._documents(case, flags, verdicts, ordinals, ordinals, packed, None))
         self._post(case, ordinals, np.ones(case.n, np.bool_), tokens)
 
     def _keepers(
@@ -145,32 +156,24 @@ class Changes:
         verdicts: Sequence[str],
         ordinals: Sequence[int],
         keepers: Sequence[int],
-        chosen: Chosen,
+        packed: Sequence[bytes | None],
+        added: Sequence[int] | None,
     ) -> list[Document]:
         names = ("id", "digest", "key_digest", "identity", "n_tokens", "date", "source")
         columns = zip(*(case.prepared.column(name).to_pylist() for name in names), strict=True)
-        contents = (
-            self._contents(case.prepared, chosen.readable) if self._engine.with_texts else [None] * case.n
-        )
         sketches = pack_sketches(case.signatures, case.prints, case.offsets)
-        added = chosen.added or [now_us()] * case.n
+        added = added or [now_us()] * case.n
         return [
             Document(
                 Head(
                     ordinals[row], token, digest, key_digest, identity, keepers[row], n_tokens, flags[row],
                     date, source, added[row], verdicts[row],
                 ),
-                contents[row],
+                packed[row],
                 sketches[row],
             )
             for row, (token, digest, key_digest, identity, n_tokens, date, source) in enumerate(columns)
         ]  # fmt: skip
-
-    def _contents(self, prepared: pa.RecordBatch, readable: pa.Array) -> list[bytes | None]:
-        names = ("title", "url", "key", "classes", "title_key")
-        columns = (prepared.column(name).to_pylist() for name in names)
-        pack = self._engine.packer.pack
-        return [pack(Text(*row)) for row in zip(readable.to_pylist(), *columns, strict=True)]
 
     def _post(
         self, case: Case, ordinals: Sequence[int], kept: NDArray[np.bool_], tokens: Sequence[str]

@@ -29,8 +29,12 @@ def check(store: Store, postings: Postings, engine: Engine) -> list[str]:
     """
     with store.reading():
         problems = store.check()
-        postings.refresh()
-        posted = _posted(postings)
+        posted: NDArray[np.uint64] | None = None
+        try:
+            postings.refresh()
+            posted = _posted(postings)
+        except IndexFailure as error:
+            problems.append(error.what)
         heads: list[Head] = []
         seen: set[str] = set()
         for head in store.all_heads():
@@ -52,7 +56,9 @@ def _posted(postings: Postings) -> NDArray[np.uint64]:
     return np.unique(np.concatenate([np.empty(0, np.uint64), *postings.all_entries()]))
 
 
-def _check_some(store: Store, engine: Engine, posted: NDArray[np.uint64], heads: Sequence[Head]) -> list[str]:
+def _check_some(
+    store: Store, engine: Engine, posted: NDArray[np.uint64] | None, heads: Sequence[Head]
+) -> list[str]:
     problems = []
     keepers = store.heads(sorted({head.keeper for head in heads}))
     ordinals = [head.ordinal for head in heads]
@@ -85,7 +91,7 @@ def _check_some(store: Store, engine: Engine, posted: NDArray[np.uint64], heads:
 
 def _check_keys(
     engine: Engine,
-    posted: NDArray[np.uint64],
+    posted: NDArray[np.uint64] | None,
     heads: Sequence[Head],
     texts: dict[int, Text],
     sketches: dict[int, bytes],
@@ -100,6 +106,8 @@ def _check_keys(
             f"id {heads[row].id}: sketch does not fit its text"
             for row in np.flatnonzero((made != stored).any(axis=1)).tolist()
         ]
+    if posted is None:
+        return problems
     numbers = np.array([head.ordinal for head in heads], np.uint64)
     ids = (id_keys([head.id for head in heads]).astype(np.uint64) << _U32) | numbers
     problems += [

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dedup.errors import IndexFailure
 from dedup.kernels.postings import find_marked, list_bounds, mark_keys, take_lists
 from dedup.stores.store import Store
 
@@ -32,6 +33,7 @@ _SMALLEST = 1 << 9
 # 512 kB each, and at most three of a size class: a reader holds a few MB.
 _IN_MEMORY = 1 << 16
 _PAGE_BITS = 24
+_MENDED_BY = "make it anew with: dedup index rebuild"
 _U32 = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 # A filter passes one key in five that is not there; with twice the bits one in eight. At 1,000,000
@@ -256,6 +258,7 @@ class Postings:
         # One statement for the pages of all segments: with one each, single look-ups took half as long again.
         listed = np.concatenate([np.empty(0, np.int64), *numbers]).tolist()
         pages = dict(self._store.rows_of("number, entries", "pages", "number", listed))
+        self._require(len(pages) == len(listed))
         for segment in segments:
             if segment.entries is not None:
                 entries = segment.entries
@@ -272,7 +275,14 @@ class Postings:
         """Return the entries of pages by their numbers."""
         table = f"{self._store.prefix}pages"
         sql = f"SELECT entries FROM {table} WHERE number >= ? AND number < ? ORDER BY number"
-        return _joined(row[0] for row in self._store.rows(sql, (first, stop)))
+        rows = self._store.rows(sql, (first, stop))
+        self._require(len(rows) == stop - first)
+        return _joined(row[0] for row in rows)
+
+    def _require(self, whole: bool) -> None:
+        """Refuse to go on without pages: what stands on them would pass for new."""
+        if not whole:
+            raise IndexFailure("look-up pages are missing", where=self._store.shown, remedy=_MENDED_BY)
 
     def _begin(self, *, ready: int, n_entries: int, fences: Entries, marks: Entries) -> int:
         number = self._store.raise_counter("segments_begun") + 1
