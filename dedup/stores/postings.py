@@ -26,7 +26,7 @@ from dedup.stores.store import Store
 
 Entries = NDArray[np.uint64]
 
-# 1,920 bytes: two fit into a page of SQLite, and PostgreSQL keeps them in the row.
+# 1,920 bytes: four fit into a page of SQLite, and PostgreSQL keeps them in the row.
 PAGE = 240
 _MERGED_AT_ONCE = 4
 _SMALLEST = 1 << 9
