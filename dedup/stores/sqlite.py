@@ -19,8 +19,8 @@ _BUSY_TIMEOUT_S = 30
 # A writer sorts new pages in; a reader has the system's cache besides.
 _WRITER_CACHE_KIB, _READER_CACHE_KIB = 64 << 10, 8 << 10
 _VALUES_AT_ONCE = 2_000
-# Of new files: packed texts of 2 kB fill such pages better than those of 4,096 bytes (4.4 for 4.7 kB a document),
-# and a look-up reads no more of them. Twice the size saves 0.2 kB more, and writes twice as much for one article.
+# Of new files. Packed texts of 2 kB leave less room unused than in pages of 4,096 bytes: 4.4 kB a document,
+# not 4.7. Twice the size saves 0.2 kB more, and writes twice as much for a single article.
 _PAGE_SIZE = 8_192
 # Fixed in 3.51.3, and in the branches 3.50 and 3.44 from these on.
 _WAL_RACE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
