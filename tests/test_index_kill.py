@@ -27,18 +27,22 @@ SHIM = r"""
 #include <sys/types.h>
 #include <unistd.h>
 static long calls;
-/* Fail the k-th call that touches the index, and no other. */
+/* Fail the k-th call that touches the index or its folder, and no other. */
+static int due(void) {
+    const char *k = getenv("FAIL_AT");
+    if (++calls != (k ? atol(k) : 0)) return 0;
+    dprintf(2, "refused\n");
+    errno = EIO;
+    return 1;
+}
 static int fails(int fd) {
     char link[64], path[4096];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t n = readlink(link, path, sizeof path - 1);
     if (n <= 0) return 0;
     path[n] = 0;
-    if (!strstr(path, "victim.db") || strstr(path, ".lock")) return 0;
-    const char *k = getenv("FAIL_AT");
-    if (++calls != (k ? atol(k) : 0)) return 0;
-    errno = EIO;
-    return 1;
+    if (!strstr(path, "victim") || strstr(path, ".lock")) return 0;
+    return due();
 }
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 ssize_t write(int fd, const void *b, size_t n) { return fails(fd) ? -1 : REAL(write)(fd, b, n); }
@@ -51,14 +55,18 @@ ssize_t pwrite64(int fd, const void *b, size_t n, off64_t o) {
 int fsync(int fd) { return fails(fd) ? -1 : REAL(fsync)(fd); }
 int fdatasync(int fd) { return fails(fd) ? -1 : REAL(fdatasync)(fd); }
 int rename(const char *a, const char *b) {
-    const char *k = getenv("FAIL_AT");
-    if (strstr(b, "victim.db") && ++calls == (k ? atol(k) : 0)) { errno = EIO; return -1; }
+    static long renames;
+    const char *k = getenv("FAIL_RENAME");
+    if (!strstr(b, "victim")) return REAL(rename)(a, b);
+    if (due()) return -1;
+    if (++renames == (k ? atol(k) : 0)) { errno = EIO; return -1; }
     return REAL(rename)(a, b);
 }
 """
 LOADER = """
 import json, sys
 from dedup import DedupError, Index
+from dedup.index.rebuilding import rebuild
 records = json.loads(sys.stdin.read())
 try:
     with Index.open(sys.argv[1], mode="w") as index:
@@ -66,6 +74,7 @@ try:
             index.add_many(records[at : at + 10])
             print(at + 10, flush=True)
         index.compact()
+    print(rebuild(sys.argv[1]), "rebuilt", len(records), flush=True)
 except DedupError as error:
     sys.exit(error.exit_code)
 """
@@ -153,8 +162,8 @@ def shim(tmp_path_factory):
     return folder / "shim.so"
 
 
-def load_with_a_failing_call(path, shim, call):
-    environment = os.environ | {"LD_PRELOAD": str(shim), "FAIL_AT": str(call)}
+def load_with_a_failing_call(path, shim, call, kind="FAIL_AT"):
+    environment = os.environ | {"LD_PRELOAD": str(shim), kind: str(call)}
     ran = subprocess.run(
         [sys.executable, "-c", LOADER, str(path)],
         input=json.dumps(RECORDS[:30]).encode(),
@@ -168,15 +177,15 @@ def load_with_a_failing_call(path, shim, call):
 
 
 def fail_at_calls(tmp_path, shim, calls):
-    failed = 0
+    refused = 0
     for call in calls:
-        path = Path(tmp_path) / str(call) / "victim.db"
+        path = Path(tmp_path) / f"victim-{call}" / "victim.db"
         path.parent.mkdir()
         code, acknowledged, said = load_with_a_failing_call(path, shim, call)
         assert code in (0, 4, 5), said
-        failed += code != 0
-        if code == 0 and failed:
-            # A failed write that SQLite could do without, such as of its journal's header at the end.
+        refused += "refused" in said
+        if code == 0:
+            # No call was refused, or one that SQLite could do without.
             assert acknowledged == 30
         if not path.exists() or not path.stat().st_size:
             continue
@@ -184,18 +193,27 @@ def fail_at_calls(tmp_path, shim, calls):
             there = {record["id"] for record in index.export()}
             assert there >= {record["id"] for record in RECORDS[:acknowledged]}
             assert index.verify() == []
-    return failed
+    return refused
 
 
 def test_a_disk_that_fails_at_some_call_tears_nothing(tmp_path, shim):
-    assert fail_at_calls(tmp_path, shim, (1, 5, 9, 17, 33, 60)) > 3
+    assert fail_at_calls(tmp_path, shim, (1, 5, 9, 17, 33, 60)) == 6
+
+
+def test_a_rename_that_fails_leaves_the_old_index_in_its_place(tmp_path, shim):
+    path = tmp_path / "victim" / "victim.db"
+    path.parent.mkdir()
+    code, acknowledged, said = load_with_a_failing_call(path, shim, 1, "FAIL_RENAME")
+    assert (code, acknowledged) == (4, 30), said
+    with Index.open(str(path), mode="w") as index:
+        assert {record["id"] for record in index.export()} == {record["id"] for record in RECORDS[:30]}
+        assert index.verify() == []
+    assert not path.with_name("victim.db.rebuild").exists()
 
 
 @pytest.mark.long
 def test_a_disk_that_fails_at_any_call_tears_nothing(tmp_path, shim):
-    calls = 0
-    while True:
+    calls = 1
+    while fail_at_calls(tmp_path, shim, [calls]):
         calls += 1
-        if not fail_at_calls(tmp_path, shim, [calls]) and calls > 20:
-            break
-    assert calls > 20
+    assert calls > 100

@@ -13,9 +13,11 @@ half the fingerprints, 14 bands       49     2207
 a quarter of them, 14 bands           32     2202
 ====================================  =====  =======
 
-Hence half the fingerprints and every third band. Four wider bands find near
-copies inside a flood of siblings, where the lists of narrow ones are cut; the
-key's digest finds exact copies in any flood.
+Hence every third band. Fingerprints are all kept: each halving loses drops that
+a batch run makes, and what is looked up in vain costs little (finding the 75
+keys of a document takes 12 of 280 microseconds at 40,000 documents). Four wider
+bands find near copies inside a flood of siblings, where the lists of narrow
+ones are cut; the key's digest finds exact copies in any flood.
 """
 
 from __future__ import annotations

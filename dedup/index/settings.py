@@ -14,7 +14,8 @@ from dedup.errors import IndexFailure, UsageError
 from dedup.statistics import Statistics, load
 from dedup.stores import SCHEMA, Store
 
-# Raise these when the same text gets another key or sketch, or the same pair another verdict.
+# Raise these when the same text gets another key or sketch, or the same pair another verdict;
+# tests/test_index_versions.py pins what each stands for.
 NORMALISER_VERSION = 1
 VERIFIER_VERSION = 1
 
