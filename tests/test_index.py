@@ -1,6 +1,8 @@
 """The index as a library: verdicts, memory, forgetting, conflicts, retries; on both stores."""
 
+import asyncio
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -231,6 +233,18 @@ def test_bad_articles_are_refused_whole_batch(index_url):
 def test_articles_come_as_values_too(index_url):
     with Index.open(index_url, mode="w") as index:
         assert index.add(Article(article(1)["text"], id=5, title="T")).id == 5
+
+
+def test_tasks_share_an_index_in_a_thread_of_its_own(index_url):
+    async def work():
+        run = asyncio.get_running_loop().run_in_executor
+        with Index.open(index_url, mode="w") as index, ThreadPoolExecutor(max_workers=1) as one:
+            batches = [[near(article(n), f"{n}.{k}", seed=k) for n in range(3)] for k in range(4)]
+            found = await asyncio.gather(*(run(one, index.add_many, batch) for batch in batches))
+            assert await run(one, index.verify) == []
+        return [sum(verdict.verdict == "new" for verdict in verdicts) for verdicts in found]
+
+    assert asyncio.run(work()) == [3, 0, 0, 0]
 
 
 def test_an_index_opened_for_reading_refuses_to_write(index_url):

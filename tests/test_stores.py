@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedup.errors import IndexFailure
-from dedup.stores import Postings, is_index, open_store
+from dedup.stores import Postings, Store, is_index, open_store
 from dedup.stores import postings as module
 from dedup.stores.places import WriterLock, file_system
 from dedup.stores.sqlite import SqliteStore, wal_is_safe
@@ -41,7 +41,8 @@ def store(index_url):
 @pytest.fixture
 def small(monkeypatch):
     """Make segments small, so that few entries go through all of the code."""
-    monkeypatch.setattr(module, "PAGE", 4)
+    monkeypatch.setattr(Store, "page_entries", 4)
+    monkeypatch.setattr(SqliteStore, "page_entries", 4)
     monkeypatch.setattr(module, "_SMALLEST", 4)
     monkeypatch.setattr(module, "_IN_MEMORY", 8)
     monkeypatch.setattr(module, "_MERGED_PAGES_AT_ONCE", 3)

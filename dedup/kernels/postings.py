@@ -11,6 +11,7 @@ from dedup.kernels.cache import kernel
 
 _U32, _U6 = np.uint64(32), np.uint64(6)
 _LOW, _ONE, _SIXTY_THREE = np.uint64(0xFFFFFFFF), np.uint64(1), np.uint64(63)
+_SPREAD = np.uint64(0x9E3779B1)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -63,11 +64,17 @@ def take_lists(entries, low, high, limit, places, ordinals):
 
 
 @kernel
+def _bit_of(key, n_bits):
+    """Return the place of a key in a filter. Winnowed fingerprints are small: they are spread out first."""
+    return (((key * _SPREAD) & _LOW) * n_bits) >> _U32
+
+
+@kernel
 def mark_keys(entries, words):
-    """Set the bit of each entry's key in a filter (uint64), which has one for every part of the key space."""
+    """Set the bit of each entry's key in a filter (uint64)."""
     n_bits = np.uint64(words.shape[0] * 64)
     for entry in entries:
-        bit = ((entry >> _U32) * n_bits) >> _U32
+        bit = _bit_of(entry >> _U32, n_bits)
         words[bit >> _U6] |= _ONE << (bit & _SIXTY_THREE)
 
 
@@ -77,7 +84,7 @@ def find_marked(keys, words, places):
     n_bits = np.uint64(words.shape[0] * 64)
     found = 0
     for place in range(keys.shape[0]):
-        bit = (np.uint64(keys[place]) * n_bits) >> _U32
+        bit = _bit_of(np.uint64(keys[place]), n_bits)
         if (words[bit >> _U6] >> (bit & _SIXTY_THREE)) & _ONE:
             places[found] = place
             found += 1

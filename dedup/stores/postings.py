@@ -2,7 +2,7 @@
 
 An entry is one uint64: the key (32 bits) in its high half, the document's
 ordinal in its low half. Each commit writes one sorted segment, cut into pages
-of 240 entries; four segments of one size class are merged into the next. A
+whose size suits the database; four segments of one size class are merged into the next. A
 row per key instead fell from 14,000 to 5,000 documents a second at 50,000
 documents (52 keys each, 783 bytes a document); segments stayed at 9,300,
 look-ups and merges included, with 470 bytes.
@@ -26,8 +26,6 @@ from dedup.stores.store import Store
 
 Entries = NDArray[np.uint64]
 
-# 1,920 bytes: four fit into a page of SQLite, and PostgreSQL keeps them in the row.
-PAGE = 240
 _MERGED_AT_ONCE = 4
 _SMALLEST = 1 << 9
 # 512 kB each, and at most three of a size class: a reader holds a few MB.
@@ -42,9 +40,11 @@ _MARKS_PER_ENTRY = 4
 _MARKS_LIMIT = 1 << 29
 # Where so many pages, so large a part of a stretch, are wanted, reading it in order takes a third.
 _DENSE, _DENSE_PAGES = 0.3, 64
-_MERGED_PAGES_AT_ONCE = 4_096
-# So many keys of a batch are sought at a time: what a large segment holds between them fits into memory.
-_KEYS_AT_ONCE = 1 << 16
+# 8 MB on SQLite: readers wait no longer than it takes to write these.
+_MERGED_PAGES_AT_ONCE = 1_024
+# So many keys of a batch are sought at a time: what a segment of 27 million entries holds between them are
+# 5 MB, read into memory that is used again. In parts of 40 MB it took twice as long.
+_KEYS_AT_ONCE = 1 << 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class Postings:
         self._store = store
         self._segments: dict[int, Segment] = {}
         self._seen = -1
+        self._page = store.page_entries
 
     @property
     def watermark(self) -> int:
@@ -153,7 +154,7 @@ class Postings:
             entries = np.sort(entries)
             marks = _unmarked(len(entries))
             mark_keys(entries, marks)
-            number = self._begin(ready=1, n_entries=len(entries), fences=entries[::PAGE], marks=marks)
+            number = self._begin(ready=1, n_entries=len(entries), fences=entries[:: self._page], marks=marks)
             self._write_pages(number, 0, entries)
 
     def merge(self, *, everything: bool = False, alive: NDArray[np.bool_] | None = None) -> int:
@@ -200,13 +201,13 @@ class Postings:
         for merged, last in self._parts(segments):
             living = merged if alive is None else merged[alive[(merged & _LOW).astype(np.int64)]]
             joined = np.concatenate([rest, living])
-            whole = len(joined) if last else len(joined) - len(joined) % PAGE
+            whole = len(joined) if last else len(joined) - len(joined) % self._page
             part, rest = joined[:whole], joined[whole:]
             with self._store.writing():
                 self._write_pages(number, n_pages, part)
             mark_keys(part, marks)
-            fences.append(part[::PAGE])
-            n_entries, n_pages = n_entries + len(part), n_pages + -(-len(part) // PAGE)
+            fences.append(part[:: self._page])
+            n_entries, n_pages = n_entries + len(part), n_pages + -(-len(part) // self._page)
         table = f"{self._store.prefix}segments"
         with self._store.writing():
             self._store.execute(f"DELETE FROM {table} WHERE number = ?", (number,))
@@ -299,8 +300,8 @@ class Postings:
 
     def _write_pages(self, number: int, first: int, entries: Entries) -> None:
         base = (number << _PAGE_BITS) + first
-        cuts = range(0, len(entries), PAGE)
-        pages = ((base + at // PAGE, entries[at : at + PAGE].tobytes()) for at in cuts)
+        cuts = range(0, len(entries), self._page)
+        pages = ((base + at // self._page, entries[at : at + self._page].tobytes()) for at in cuts)
         self._store.insert("pages", ("number", "entries"), pages)
 
     def _remove_unfinished(self) -> None:

@@ -46,6 +46,8 @@ class SqliteStore(Store):
     is open; ``synchronous=FULL`` in either journal mode.
     """
 
+    page_entries = 1_000  # 8,000 bytes, which fill a page of the file
+
     def __init__(self, path: str, *, write: bool) -> None:
         self.shown = path
         self.write = write

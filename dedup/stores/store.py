@@ -35,6 +35,7 @@ TABLES = (
     " verdicts {blob} NOT NULL)",
 )
 NAMES = ("meta", "documents", "texts", "sketches", "segments", "pages", "ledger")
+_DELETED_AT_ONCE = 1_000
 _HEAD = "ordinal, id, digest, key_digest, identity, keeper, n_tokens, flags, date, source, added, verdict"
 
 
@@ -78,6 +79,8 @@ class Store(ABC):
     """Tables of one index behind one connection; not to be shared between threads."""
 
     prefix = ""
+    # Entries in a page of postings, which PostgreSQL keeps in the row up to 2,000 bytes.
+    page_entries = 240
     shown: str  # the address, without a password
     write: bool
 
@@ -216,9 +219,10 @@ class Store(ABC):
 
     def delete_documents(self, ordinals: Sequence[int]) -> None:
         """Delete documents; their postings lead nowhere until the next compaction."""
-        for ordinal in ordinals:
+        for at in range(0, len(ordinals), _DELETED_AT_ONCE):
+            listed = ",".join(map(str, ordinals[at : at + _DELETED_AT_ONCE]))
             for table in ("documents", "texts", "sketches"):
-                self.execute(f"DELETE FROM {self.prefix}{table} WHERE ordinal = ?", (ordinal,))
+                self.execute(f"DELETE FROM {self.prefix}{table} WHERE ordinal IN ({listed})")
 
     def ledger(self, batch: str) -> tuple[str, bytes] | None:
         """Return the content digest and the packed verdicts of a batch that was committed before."""
