@@ -126,3 +126,39 @@ def test_a_password_is_never_printed(tmp_path):
         ran = invoke("index", "stats", url)
         assert ran.code in (2, 5)
         assert "s3cret" not in ran.err
+
+
+COMPILED = """
+import sys
+from dedup import Index
+from dedup.index.warming import warm_index
+from dedup.kernels import postings, pairs
+from dedup.stores import postings as segments
+
+def compiled():
+    found = [*vars(postings).values(), *vars(pairs).values()]
+    kernels = [one for one in found if hasattr(one, "signatures")]
+    return {kernel.__name__: len(kernel.signatures) for kernel in kernels}
+
+warm_index()
+before = compiled()
+segments._IN_MEMORY = 4
+text = " ".join(f"Line {number} of another article." for number in range(90))
+with Index.open(sys.argv[1], mode="w") as index:
+    index.add({"id": 1, "text": text})
+    index.add_many([{"id": 2, "text": text.upper()}, {"id": 3, "text": text[:900]}])
+    index.postings.merge(everything=True)
+with Index.open(sys.argv[1]) as index:
+    index.query({"id": 4, "text": text[:1200]})
+print(compiled() == before and before["find_marked"] == 1, before, compiled())
+"""
+
+
+def test_warming_compiles_all_that_an_index_needs(tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "-c", COMPILED, str(tmp_path / "index.db")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.startswith("True"), ran.stdout

@@ -198,10 +198,12 @@ def evaluate_command(decisions: str, truth: str, *, as_json: bool, seed: int) ->
 
 def warm_command() -> None:
     """`dedup warm`."""
+    from dedup.index.warming import warm_index
     from dedup.kernels.cache import cache_folder
 
     begun = time.perf_counter()
     warm()
+    warm_index()
     print_line(f"kernels ready after {time.perf_counter() - begun:.1f} s, kept in {cache_folder()}")
 
 
