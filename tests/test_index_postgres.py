@@ -151,6 +151,18 @@ def test_segments_merged_by_another_while_one_prepares_hide_nothing(opened, monk
         assert done
 
 
+def test_what_another_adds_during_a_compaction_stays_to_be_found(opened, monkeypatch):
+    with Index.open(opened, mode="w") as index, Index.open(opened, mode="w") as other:
+        index.remove(["a0"])
+        done = at_that_moment(
+            monkeypatch, postings.Postings, "merge", lambda: other.add_many([article(3), article(4)])
+        )
+        index.compact()
+        assert done
+        assert index.verify() == []
+        assert [index.query(shouted(article(n), "q")).of for n in (3, 4)] == ["a3", "a4"]
+
+
 @pytest.mark.parametrize(("owner", "name"), [(Intake, "take"), (Changes, "pack"), (Case, "judge")])
 def test_what_another_adds_in_the_meantime_is_seen(opened, monkeypatch, owner, name):
     with Index.open(opened, mode="w") as index, Index.open(opened, mode="w") as other:

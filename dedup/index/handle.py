@@ -341,6 +341,7 @@ class Index:
         with self._store.reading():
             self._postings.refresh()
             alive = np.zeros(self._store.counter("ordinals") + 1, np.bool_)
+            alive[-1] = True  # for all that other workers add meanwhile
             for (ordinal,) in self._store.scan(f"SELECT ordinal FROM {self._store.prefix}documents"):
                 alive[ordinal] = True
         self._postings.merge(everything=True, alive=alive)

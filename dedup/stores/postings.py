@@ -165,7 +165,7 @@ class Postings:
         everything : bool
             Merge all into one.
         alive : numpy.ndarray of bool, optional
-            By ordinal; entries of other documents are left out.
+            By ordinal, the last value for all further ones; entries of other documents are left out.
 
         Pages of the new segment are written in transactions of their own, before it is
         announced: readers wait for none of them long, and a kill leaves only pages that
@@ -199,7 +199,10 @@ class Postings:
         fences, n_entries, n_pages = [], 0, 0
         rest = np.empty(0, np.uint64)
         for merged, last in self._parts(segments):
-            living = merged if alive is None else merged[alive[(merged & _LOW).astype(np.int64)]]
+            living = merged
+            if alive is not None:
+                ordinals = np.minimum((merged & _LOW).astype(np.int64), len(alive) - 1)
+                living = merged[alive[ordinals]]
             joined = np.concatenate([rest, living])
             whole = len(joined) if last else len(joined) - len(joined) % self._page
             part, rest = joined[:whole], joined[whole:]
