@@ -11,6 +11,7 @@ that went, "false" the number of articles of which nothing is left.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
@@ -66,7 +67,8 @@ def run_rounds(
                 with target.open("rb") as lines:
                     n_kept = sum(1 for _ in lines)
                 scored = score_kept(target, clusters) if clusters is not None and n_kept else {}
-            results[name].append({**_figures(measured, n_kept), **scored})
+                told = _stages(Path(f"{target}.manifest.jsonl")) if name == OURS else {}
+            results[name].append({**_figures(measured, n_kept), **scored, **told})
             console.print(f"round {number}, {name}: {measured.elapsed_s:.2f} s", style="dim")
     return results
 
@@ -78,6 +80,30 @@ def _figures(measured: Measured, n_kept: int) -> dict[str, Any]:
         "peak_bytes": measured.peak_bytes,
         "n_kept": n_kept,
     }
+
+
+def _stages(manifest: Path) -> dict[str, Any]:
+    """Return what the run says of itself: seconds by stage, and its counters."""
+    about = json.loads(manifest.read_bytes())
+    return {"stages": about["seconds"], "counters": about["counters"]}
+
+
+def print_stages(console: Console, rounds: list[dict[str, Any]], n_documents: int) -> None:
+    """Print where the program's own time went, and its counters per document."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, column in enumerate(("stage", "s", "share", "us a document")):
+        table.add_column(column, justify="right" if place else "left")
+    whole = statistics.median(one["elapsed_s"] for one in rounds)
+    seconds = {
+        stage: statistics.median(one["stages"][stage] for one in rounds) for stage in rounds[0]["stages"]
+    }
+    seconds["start-up, publishing"] = whole - sum(seconds.values())
+    for stage, s in seconds.items():
+        table.add_row(stage, f"{s:.2f}", f"{s / whole:.0%}", f"{s / n_documents * 1e6:.1f}")
+    console.print(table)
+    counters = rounds[-1]["counters"]
+    per_document = ", ".join(f"{name} {n / n_documents:.2f}" for name, n in counters.items())
+    console.print(f"per document: {per_document}")
 
 
 def summarise(
@@ -175,6 +201,8 @@ def main() -> None:
     summary = summarise(results, n_documents=n_documents, n_bytes=n_bytes)
     console.print(f"{n_documents:,} documents, {n_bytes / 1e6:,.0f} MB, {options.rounds} rounds")
     print_summary(console, summary)
+    if OURS in results:
+        print_stages(console, results[OURS], n_documents)
     made = None if options.file else {"n": options.n, "bytes": options.bytes, "seed": options.seed}
     about = describe_run(
         n_documents=n_documents, n_bytes=n_bytes, made=made, absent=sorted({*names} - {*programs})
