@@ -61,7 +61,7 @@ def list_numbers(folded, facts):  # type: ignore[no-untyped-def]
     n_numbers = 0
     for t in range(facts.shape[0]):
         n_numbers += facts[t] & NUMBER != 0
-    table = open_table(n_numbers)
+    table = open_table(np.int64(n_numbers))
     mask = np.uint64(table.shape[0] - 1)
     if n_numbers:
         for t in range(facts.shape[0]):
@@ -74,7 +74,7 @@ def list_numbers(folded, facts):  # type: ignore[no-untyped-def]
 def list_runs(hashes, wanted):  # type: ignore[no-untyped-def]
     """Return a table of the runs of a text, empty if they are not wanted."""
     n_runs = max(np.int64(0), np.int64(hashes.shape[0]) - MOVED_RUN + 1) * wanted
-    table = open_table(n_runs)
+    table = open_table(np.int64(n_runs))
     mask = np.uint64(table.shape[0] - 1)
     for t in range(n_runs):
         insert(table, mask, _run_hash(hashes, t))

@@ -70,6 +70,9 @@ def read_tokens(
     offsets: NDArray[np.int64],
 ) -> Tokens:
     """Derive what the verifier asks of tokens, for all documents at once."""
+    # Numba compiles all once more for arrays of another kind, and these come from files, Arrow and stores.
+    key, classes = _read_only(key), _read_only(classes)
+    key_offsets, offsets = np.array(key_offsets), np.array(offsets)
     n_tokens = len(classes)
     hashes, folded = np.empty(n_tokens, np.uint64), np.empty(n_tokens, np.uint64)
     facts, starts = np.empty(n_tokens, np.uint16), np.empty(n_tokens, np.uint32)
@@ -82,6 +85,12 @@ def read_tokens(
     return Tokens(
         key, key_offsets, classes, offsets, hashes, folded, facts, starts, kinds.tolist(), unspaced.tolist()
     )
+
+
+def _read_only(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    view = np.ascontiguousarray(data).view()
+    view.flags.writeable = False
+    return view
 
 
 class View:
