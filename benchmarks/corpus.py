@@ -30,6 +30,8 @@ BLOCK = 10_000
 N_PHRASES = 200_000
 N_NAMES = 20_000
 N_NUMBERS = 20_000
+# Forms with fewer names and numbers than this to fill in come out alike.
+TEMPLATE_FACTS = 4
 SHARE_OF_NAMES = 0.06
 SHARE_OF_NUMBERS = 0.04
 # Keeps the commonest phrase in a third of the texts, as in news, not in all.
@@ -116,8 +118,8 @@ def _bases(
 
 
 def _family(base: Codes, kind: str, followers: int, cluster: int, rng: np.random.Generator) -> list[Made]:
-    if kind == "single":
-        return [Made(base, cluster, kind)]
+    if kind == "single" or (kind == "template" and np.count_nonzero(base // 4 >= N_PHRASES) < TEMPLATE_FACTS):
+        return [Made(base, cluster, "single")]
     family = [Made(base, cluster, f"{kind} base")]
     for number in range(1, followers + 1):
         # Templates are different articles, each a cluster of its own.
