@@ -31,13 +31,16 @@ _SAMPLE = 2_000
 _ROWS = range(1, 11)
 # One word in ten edited, with word-3 shingles: 0.9³ of the shingles stay, in either text.
 _EDITED = 0.9
-# Fitted on 22 November 2026 (x86-64, Python 3.12) to `dedup run` over 10,000 to 160,000 texts of 3.2 kB with
-# 1, 2 and 4 workers, by benchmarks/plan_memory.py; off by 120 MB at most. The program without work …
-_BASE_BYTES = 50 << 20
+# Fitted on 22 November 2026 (x86-64, Python 3.12) to `dedup run` over 10,000 to 1,000,000 texts of 3.2 kB
+# with 1, 2 and 4 workers, by benchmarks/plan_memory.py; off by 80 MB at most. The program without work …
+_BASE_BYTES = 82 << 20
 # … each worker …
-_WORKER_BYTES = 83 << 20
-# … and each document, beside its signature and its fingerprints.
-_BYTES_BESIDE = 2_000
+_WORKER_BYTES = 51 << 20
+# … each document …
+_BYTES_HELD = 430
+# … and signatures and fingerprints, with what is made of them, until they go to temporary files.
+_BYTES_BESIDE = 250
+_SCRATCH_BYTES = 128 << 20
 _CALIBRATION_WORDS = 400
 # Texts of news archives that have something in common with a document and must be aligned with it …
 _ALIKE = 2.0
@@ -314,7 +317,8 @@ def _calibrate(prepared: pa.RecordBatch, prepare_s: float, config: Config) -> Sp
 
 def _space(documents: int, speed: Speed, sketch: SketchConfig, workers: int) -> tuple[int, int]:
     per_document = 4 * sketch.num_perm + 8 * speed.fingerprints + _BYTES_BESIDE
-    memory = _BASE_BYTES + _WORKER_BYTES * workers + documents * per_document
+    arrays = min(documents * per_document, _SCRATCH_BYTES)
+    memory = _BASE_BYTES + _WORKER_BYTES * workers + arrays + documents * _BYTES_HELD
     return round(memory), round(documents * speed.disk_bytes)
 
 
