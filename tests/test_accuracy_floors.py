@@ -296,7 +296,7 @@ def test_a_made_corpus_is_the_same_twice_and_its_truth_names_every_record(shape)
 
 def test_exact_families_of_a_made_corpus_are_equal_texts_and_templates_are_clusters_of_their_own():
     out, truth = io.StringIO(), io.StringIO()
-    write_corpus(out, n=2000, mean_bytes=400, seed=3, truth=truth)
+    write_corpus(out, n=2000, mean_bytes=800, seed=3, truth=truth)
     texts = [json.loads(line)["text"] for line in out.getvalue().splitlines()]
     known = [json.loads(line) for line in truth.getvalue().splitlines()]
     clusters = {}
@@ -309,3 +309,4 @@ def test_exact_families_of_a_made_corpus_are_equal_texts_and_templates_are_clust
     template = [members for members in clusters.values() if members[0][1].startswith("template")]
     assert len(template) > 40
     assert all(len(members) == 1 for members in template)
+    assert len({members[0][0] for members in template}) == len(template)
