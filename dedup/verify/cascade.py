@@ -27,6 +27,7 @@ def shingle_sets(tokens: Tokens, config: SketchConfig) -> tuple[NDArray[np.uint6
 
     Examples
     --------
+    >>> from dedup.verify import read_tokens
     >>> text, ends = np.frombuffer(b"one two three four", np.uint8), np.array([0, 18])
     >>> tokens = read_tokens(text, ends, np.zeros(4, np.uint8), np.array([0, 4]))
     >>> shingle_sets(tokens, SketchConfig())[1].tolist()
