@@ -87,6 +87,7 @@ def test_a_batch_gives_what_each_text_gives_alone(texts: list[str]) -> None:
 
 @example("\u0f77\u0e33")
 @example("\u00ba\u0386")
+@example("\u0149")
 @given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=0x24FF), max_size=80))
 @settings(max_examples=200, deadline=None)
 def test_a_key_is_its_own_key(text: str) -> None:

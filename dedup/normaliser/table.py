@@ -50,7 +50,7 @@ def _fold(character: str) -> str:
     return "".join(
         str(unicodedata.digit(c)) if unicodedata.category(c) == "Nd" else c
         for c in text
-        if unicodedata.category(c)[0] in "LMN"
+        if unicodedata.category(c)[0] in "LMN" and c not in _APOSTROPHES
     )
 
 
