@@ -169,8 +169,6 @@ def _gather(
         chosen = located.file == number
         if chosen.any():
             kernels.gather(_mapped(file), at[chosen], lengths[chosen], target, offsets[:-1][chosen])
-    # As the keys of a batch are: for each further type of array, kernels are compiled once more.
-    target.flags.writeable = False
     return target, offsets
 
 

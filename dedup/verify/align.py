@@ -156,13 +156,13 @@ def _together(a: View, b: View) -> tuple[Tokens, int, int]:
     """Return the tokens of both documents in one piece, and their numbers there."""
     if a.among is b.among:
         return a.among, a.number, b.number
-    key_offsets = np.array([0, len(a.key), len(a.key) + len(b.key)])
+    no_key = np.empty(0, np.uint8), np.zeros(3, np.int64)  # hashes are all that is aligned
     offsets = np.array([0, a.n_tokens, a.n_tokens + b.n_tokens])
     classes = np.concatenate([a.kinds, b.kinds])
     classes.flags.writeable = False
     return (
         Tokens(
-            np.frombuffer(a.key + b.key, np.uint8), key_offsets, classes, offsets,
+            *no_key, classes, offsets,
             np.concatenate([a.hashes, b.hashes]), np.concatenate([a.folded, b.folded]),
             np.concatenate([a.facts, b.facts]), np.empty(0, np.uint32), [a.capitals, b.capitals],
             [a.unspaced, b.unspaced],
