@@ -15,6 +15,7 @@ from dedup.config import Config
 from dedup.errors import UsageError
 from dedup.kernels.cache import announce_compilation, is_cold
 from dedup.pipeline.archives import Archive, Target
+from dedup.pipeline.memory import keep_freed
 from dedup.pipeline.outputs import Outputs
 from dedup.pipeline.progress import Progress
 from dedup.pipeline.run import ReportMaker, run
@@ -61,6 +62,7 @@ def run_command(flags: Mapping[str, Any]) -> None:
     announce_compilation(quiet=flags["quiet"])
     if is_cold():
         warm()
+    keep_freed()
     with ExitStack() as stack:
         files, stored, target = _archives(settings, config, stack)
         summary = run(

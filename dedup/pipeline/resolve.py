@@ -20,8 +20,9 @@ from dedup.pipeline import settle
 from dedup.pipeline.collapse import Nodes, collapse
 from dedup.pipeline.corpus import Corpus
 from dedup.pipeline.judge import Task, forget_mapped, judge, make_tasks
+from dedup.pipeline.memory import give_back
 from dedup.pipeline.progress import Progress, Step
-from dedup.pipeline.spill import Place, Scratch, SpillReader, give_back, spill_file
+from dedup.pipeline.spill import Place, Scratch, SpillReader, spill_file
 from dedup.pipeline.verdicts import Verdicts, drop_edges, read_verdicts
 from dedup.pipeline.workers import Crew
 from dedup.schema import VERDICTS

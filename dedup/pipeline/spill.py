@@ -8,12 +8,10 @@ up under pressure.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import itertools
 import mmap
 import os
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,14 +171,6 @@ class Scratch:
         with contextlib.suppress(OSError):
             path.unlink()
         return mapped
-
-
-def give_back() -> None:
-    """Return freed memory to the system: allocators keep it, and the peak of the next stage comes on top."""
-    pa.default_memory_pool().release_unused()
-    if sys.platform == "linux":
-        with contextlib.suppress(AttributeError):  # only glibc has it
-            ctypes.CDLL(None).malloc_trim(0)
 
 
 _OPEN: dict[tuple[Path, int], SpillFile] = {}

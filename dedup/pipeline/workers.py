@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from dedup.errors import SystemFailure
+from dedup.pipeline.memory import keep_freed
 
 Task = TypeVar("Task")
 Shared = TypeVar("Shared")
@@ -135,7 +136,8 @@ class _Pool(ProcessPoolExecutor):
 
 
 def begin_worker(parent: int) -> None:
-    """Leave Ctrl-C to the parent, and end when the parent is gone, however it ended."""
+    """Keep freed memory, leave Ctrl-C to the parent, and end when the parent is gone, however it ended."""
+    keep_freed()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if sys.platform == "linux":
