@@ -19,8 +19,8 @@ from dedup.cluster import Edges
 from dedup.config import Config
 from dedup.errors import UsageError
 from dedup.files import Chunk, Fields, Source, parse, resolve_fields
-from dedup.pipeline.corpus import Corpus, Located
-from dedup.pipeline.judge import Task, judge
+from dedup.pipeline.corpus import Corpus
+from dedup.pipeline.judge import Task, judge, make_task
 from dedup.pipeline.prepare import prepare
 from dedup.pipeline.progress import Progress
 from dedup.pipeline.resolve import Outcome, resolve
@@ -187,7 +187,6 @@ def _exhaustive(
 ) -> Iterator[Task]:
     """Yield every pair of a drawn node and another one, in blocks of the others."""
     corpus, first = outcome.corpus, outcome.nodes.first
-    located = corpus.located
     drawn = np.zeros(len(first), np.bool_)
     drawn[chosen] = True
     for start in range(0, len(active), _BLOCK):
@@ -199,24 +198,7 @@ def _exhaustive(
         mine = np.repeat(chosen, len(block))
         # Two drawn nodes meet once, and none meets itself.
         wanted = (other != mine) & (~drawn[other] | (mine < other))
-        yield Task(
-            left[wanted],
-            right[wanted],
-            documents,
-            Located(
-                located.files,
-                located.file[documents],
-                located.key_at[documents],
-                located.key_length[documents],
-                located.class_at[documents],
-                located.n_tokens[documents],
-            ),
-            [key or b"" for key in corpus.values("title_key", documents)],
-            corpus.values("source", documents),
-            corpus.values("date", documents),
-            outcome.statistics,
-            config,
-        )
+        yield make_task(corpus, documents, left[wanted], right[wanted], outcome.statistics, config)
 
 
 def _measure(

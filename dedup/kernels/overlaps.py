@@ -6,6 +6,7 @@ import numpy as np
 
 from dedup.kernels.cache import kernel
 from dedup.kernels.sketches import hash_shingles
+from dedup.kernels.words import load_word, store_word
 
 _NONE = np.uint64(0)
 
@@ -14,8 +15,13 @@ _NONE = np.uint64(0)
 def gather(source, at, lengths, target, places):
     """Copy byte strings `source[at[i]:at[i] + lengths[i]]` to `target[places[i]:]`."""
     for i in range(at.shape[0]):
-        for k in range(lengths[i]):
+        k = np.int64(0)
+        while k + 8 <= lengths[i]:
+            store_word(target, places[i] + k, load_word(source, at[i] + k))
+            k += 8
+        while k < lengths[i]:
             target[places[i] + k] = source[at[i] + k]
+            k += 1
 
 
 @kernel

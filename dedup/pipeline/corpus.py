@@ -27,7 +27,7 @@ class Located:
     """Where the keys of some documents stand in the spill files; travels to worker processes.
 
     ``files`` are paths; ``file`` uint8 selects one for each document; offsets
-    are absolute, lengths in bytes (of the key) and tokens (of the classes).
+    are absolute, lengths in bytes (of the keys) and tokens (of the classes).
     """
 
     files: tuple[str, ...]
@@ -36,6 +36,17 @@ class Located:
     key_length: NDArray[np.int64]
     class_at: NDArray[np.int64]
     n_tokens: NDArray[np.int64]
+    title_at: NDArray[np.int64]
+    title_length: NDArray[np.int64]
+
+    def of(self, documents: NDArray[np.int64]) -> Located:
+        """Return the same of some documents."""
+        return Located(
+            self.files,
+            self.file[documents],
+            *(places[documents] for places in (self.key_at, self.key_length, self.class_at, self.n_tokens)),
+            *(places[documents] for places in (self.title_at, self.title_length)),
+        )
 
 
 @dataclass
@@ -202,6 +213,24 @@ class Corpus:
         places[-1] = -1
         return places[encoded.indices.fill_null(-1).to_numpy()], [names[place] for place in order]
 
+    def sources_of(self, documents: NDArray[np.int64]) -> list[str | None]:
+        """Return the names of some documents' sources."""
+        names: list[str | None] = self._names_or_none[self.sources[documents]].tolist()
+        return names
+
+    def dates_of(self, documents: NDArray[np.int64]) -> list[int | None]:
+        """Return the dates of some documents."""
+        dates = self.dates[documents]
+        found: list[int | None] = dates.tolist()
+        for place in np.flatnonzero(dates == NO_DATE).tolist():
+            found[place] = None
+        return found
+
+    @cached_property
+    def _names_or_none(self) -> NDArray[np.object_]:
+        """The names of sources and, behind them all, where -1 finds it, None."""
+        return np.array([*self.source_names, None], np.object_)
+
     def id_ranks(self, documents: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the place of each document's id among theirs; equal ids share one, missing ids come last."""
         column = pa.chunked_array([b.column("id") for b in self.batches], pa.large_string())
@@ -235,11 +264,12 @@ class Corpus:
     def located(self) -> Located:
         """Where every document's key and classes stand in the spill files."""
         files = tuple(dict.fromkeys(place.file for place in self.places))
-        columns: list[list[NDArray[Any]]] = [[] for _ in range(5)]
+        columns: list[list[NDArray[Any]]] = [[] for _ in range(7)]
         for batch, place in zip(self.batches, self.places, strict=True):
             base = self._reader.address(place.file)
             file = np.full(batch.num_rows, files.index(place.file), np.uint8)
-            extents = (*_extent(batch.column("key"), base), *_extent(batch.column("classes"), base))
+            names = ("key", "classes", "title_key")
+            extents = [values for name in names for values in _extent(batch.column(name), base)]
             for column, values in zip(columns, (file, *extents), strict=True):
                 column.append(values)
         file, *rest = (np.concatenate(c) if c else np.empty(0, np.int64) for c in columns)

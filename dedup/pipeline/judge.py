@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,6 @@ class Task:
     right: NDArray[np.int64]
     documents: NDArray[np.int64]
     located: Located
-    title_keys: Sequence[bytes]
     sources: Sequence[str | None]
     dates: Sequence[int | None]
     statistics: Statistics
@@ -59,23 +59,23 @@ def make_tasks(
             if located.key_length[documents].sum() <= _BYTES_PER_TASK or stop - start == 1:
                 break
             stop = start + (stop - start + 1) // 2
-        numbers = numbers.reshape(-1, 2)
-        yield Task(
-            np.ascontiguousarray(numbers[:, 0]),
-            np.ascontiguousarray(numbers[:, 1]),
-            documents,
-            Located(
-                located.files, located.file[documents],
-                located.key_at[documents], located.key_length[documents],
-                located.class_at[documents], located.n_tokens[documents],
-            ),
-            [key or b"" for key in corpus.values("title_key", documents)],
-            corpus.values("source", documents),
-            corpus.values("date", documents),
-            statistics,
-            config,
-        )  # fmt: skip
+        left, right = np.ascontiguousarray(numbers.reshape(-1, 2).T)
+        yield make_task(corpus, documents, left, right, statistics, config)
         start = stop
+
+
+def make_task(
+    corpus: Corpus,
+    documents: NDArray[np.int64],
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    statistics: Statistics,
+    config: Config,
+) -> Task:
+    """Put together what is needed to judge pairs of some documents, given by their places among these."""
+    located = corpus.located.of(documents)
+    sources, dates = corpus.sources_of(documents), corpus.dates_of(documents)
+    return Task(left, right, documents, located, sources, dates, statistics, config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +99,12 @@ class Keyed:
 def judge(task: Task) -> pa.RecordBatch:
     """Judge the pairs of one task; return `schema.VERDICTS` without those found unrelated."""
     located = task.located
+    titles, ends = _gather(located, located.title_at, located.title_length)
     keyed = Keyed(
         task.documents,
         *_gather(located, located.key_at, located.key_length),
         *_gather(located, located.class_at, located.n_tokens),
-        task.title_keys,
+        [titles[start:end].tobytes() for start, end in itertools.pairwise(ends.tolist())],
         task.sources,
         task.dates,
     )
