@@ -58,13 +58,11 @@ def choose(
     >>> choose([cut, full], prefer=("complete", "earliest"))[0].id
     'full'
     """
-    ranking = {name: place for place, name in enumerate(source_priority)}
-    scales = [(name, _SCALES[name]) for name in (*prefer, "id")]
-
-    def standing(version: Version) -> tuple[Any, ...]:
-        return (*(scale(version, ranking) for _, scale in scales), version.digest)
-
-    best = min(versions, key=standing)
+    best = versions[0]
+    if len(versions) > 1:
+        ranking = {name: place for place, name in enumerate(source_priority)}
+        scales = [_SCALES[name] for name in (*prefer, "id")]
+        best = min(versions, key=lambda v: (*[scale(v, ranking) for scale in scales], v.digest))
     values = {name: _SHOWN[name](best) for name in dict.fromkeys(prefer) if name in _SHOWN}
     return best, values
 

@@ -1,5 +1,8 @@
 """What the run's own process is made of: columns, orders, scratch arrays, edges, house lines."""
 
+from types import SimpleNamespace
+
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -8,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dedup
+from dedup.canonical import id_order
 from dedup.cluster import Edges
 from dedup.kernels.pairs import fingerprint_entries
 from dedup.pipeline import library, resolve
 from dedup.pipeline.columns import Values
+from dedup.pipeline.corpus import Corpus
 from dedup.pipeline.ordering import sort_ties
 from dedup.pipeline.spill import Scratch, lend, take
 
@@ -40,6 +45,21 @@ def test_ties_are_sorted_as_by_all_columns_at_once(rows):
     order = np.argsort(first, kind="stable")
     sort_ties(order, [first], lambda tied: [second[tied], third[tied]])
     assert order.tolist() == np.lexsort([third, second, first]).tolist()
+
+
+IDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
+
+
+@given(st.one_of(st.lists(IDS), st.lists(st.one_of(IDS, st.none(), st.integers(), st.booleans()))))
+def test_ids_are_ranked_as_they_are_ordered(ids):
+    tokens = [None if value is None else msgspec.json.encode(value).decode() for value in ids]
+    batch = pa.record_batch({"id": pa.array(tokens, pa.large_string())})
+    some = np.arange(len(ids))[::2]
+    keys = [id_order(ids[place]) for place in some]
+    ranks = Corpus.id_ranks(SimpleNamespace(batches=[batch]), some).tolist()
+    assert [sum(key < other for other in set(keys)) for key in keys] == [
+        sum(rank < other for other in set(ranks)) for rank in ranks
+    ]
 
 
 def test_arrays_share_one_limit_and_leave_no_file_behind(tmp_path):

@@ -238,6 +238,10 @@ class Corpus:
         ids = msgspec.json.decode(
             "[" + ",".join("null" if token is None else token for token in tokens) + "]"
         )
+        if all(type(value) is str for value in ids):
+            # By the bytes of UTF-8, which is the order of code points.
+            ranks: pa.Array = pc.rank(pa.array(ids, pa.large_string()), tiebreaker="dense")
+            return np.asarray(ranks, np.int64)
         keys = [id_order(value) for value in ids]
         places = {key: place for place, key in enumerate(sorted(set(keys)))}
         return np.array([places[key] for key in keys], np.int64)

@@ -48,6 +48,7 @@ def challenge(
     known = edges.known()
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
+    damage: list[int] = bits.damage(flags[nodes.first]).tolist()
     challengers: dict[int, int] = {}
     preferences: dict[int, dict[str, object]] = {}
     missing: list[tuple[int, int]] = []
@@ -55,7 +56,10 @@ def challenge(
         able = [keeper, *(m for m in members if known[m, keeper] is not None)]
         if published[keeper]:
             able = [keeper]
-        versions = [_version(corpus, nodes, flags, keeper, node, members, verdicts, known) for node in able]
+        versions = [
+            _version(corpus, int(nodes.first[node]), damage[node], keeper, node, members, verdicts, known)
+            for node in able
+        ]
         best, values = choose(
             versions, prefer=config.cluster.prefer, source_priority=config.cluster.source_priority
         )
@@ -100,15 +104,14 @@ def stories(order: NDArray[np.int64], stars: Stars, verdicts: Verdicts) -> NDArr
 
 def _version(
     corpus: Corpus,
-    nodes: Nodes,
-    flags: NDArray[np.uint32],
+    document: int,
+    damage: int,
     keeper: int,
     node: int,
     members: list[int],
     verdicts: Verdicts,
     known: Known,
 ) -> Version:
-    document = int(nodes.first[node])
     extra = foreign = 0
     if node != keeper:
         row = known[node, keeper]
@@ -120,7 +123,7 @@ def _version(
     date = int(corpus.dates[document])
     return Version(
         node=node,
-        damage=int(bits.damage(flags[document])),
+        damage=damage,
         extra=extra,
         foreign=foreign,
         source=corpus.value("source", document),
