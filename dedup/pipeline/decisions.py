@@ -125,10 +125,12 @@ class Decider:
         plain = self._plain[span] & removed.is_null().to_numpy(zero_copy_only=False)
         records = _records(batch, self._corpus.occurrence[span])
         tokens = batch.column("id").to_pylist()
-        rows = []
-        for record, token, flags in zip(records, tokens, self._outcome.flags[span].tolist(), strict=True):
-            own = f'"sha:{record}"' if token is None else token
-            rows.append((_plain(flags) % (record, own, own, own)).encode())
+        flags = self._outcome.flags[span].tolist()
+        rows = [b""] * batch.num_rows
+        for at in np.flatnonzero(plain).tolist():
+            token = tokens[at]
+            own = f'"sha:{records[at]}"' if token is None else token
+            rows[at] = (_plain(flags[at]) % (records[at], own, own, own)).encode()
         for at in np.flatnonzero(bad).tolist():
             reason = self._corpus.value("bad", start + at) or self._corpus.set_aside[start + at]
             rows[at] = _ENCODE(rejected(records[at], tokens[at], reason))
@@ -137,13 +139,14 @@ class Decider:
         rules: Counter[str] = Counter()
         for at, about, links in zip(told.tolist(), *self._told(told + start), strict=True):
             taken = removals(raw) if (raw := removed[at].as_py()) else []
-            rules.update(removal["rule"] for removal in taken)
+            if taken:
+                rules.update([removal["rule"] for removal in taken])
             status: Status = "dropped" if "kept_id" in about else "kept"
             if status == "dropped":
                 relations[about["relation"]] += 1
-            own_id, flags = shown_id(tokens[at], records[at]), int(self._outcome.flags[start + at])
+            own_id = shown_id(tokens[at], records[at])
             rows[at] = _ENCODE(
-                compose(records[at], own_id, status, about, links=links, flags=flags, removed=taken)
+                compose(records[at], own_id, status, about, links=links, flags=flags[at], removed=taken)
             )
         digest = sum([int.from_bytes(row_digest(row)) for row in rows])
         return BatchDecisions(rows, keep, bad, digest, relations, rules)
