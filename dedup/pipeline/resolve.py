@@ -171,9 +171,11 @@ def _candidates(
         begin, end = bounds[number], bounds[number + 1]
         rows = documents[begin:end] - corpus.starts[number]
         data = np.frombuffer(batch.column("signature").buffers()[1], np.uint32)
-        signatures[begin:end] = data.reshape(-1, config.sketch.num_perm)[rows]
-        chosen = batch.column("fingerprints").take(pa.array(rows)).flatten()
-        fingerprints[offsets[begin] : offsets[end]] = chosen.to_numpy()
+        # Copied once: any other mode than "clip" goes through a buffer.
+        np.take(data.reshape(-1, config.sketch.num_perm), rows, 0, signatures[begin:end], "clip")
+        column = batch.column("fingerprints")
+        chosen = column if len(rows) == batch.num_rows else column.take(pa.array(rows))
+        fingerprints[offsets[begin] : offsets[end]] = chosen.flatten().to_numpy()
     ties = np.hstack([corpus.digests("key_digest")[documents], corpus.digests("identity")[documents]])
     ranks = rank_documents(corpus.n_tokens[documents], ties)
     found = find_candidates(
