@@ -6,7 +6,10 @@ that the rule leaves the text as it is; a bit that is set proves nothing.
 
 from __future__ import annotations
 
+import numpy as np
+
 from dedup.kernels.cache import kernel
+from dedup.kernels.words import leading_zeros, load_word
 
 # Rules that may touch a text: the bits of a mask.
 MISDECODED, LINE_ENDS, MARKUP, DECOMPOSED, INVISIBLE, RETURNS = 1, 2, 4, 8, 16, 32
@@ -37,6 +40,11 @@ PROSE_CHARS, PROSE_WORDS, PROSE_UNSPACED, WRAPPED_WORDS = 400, 12, 30, 5
 MATTER_CHARS, DATE_CHARS, WRAP_CHARS = 120, 70, 100
 # With room for a line that signs off, so that the bits hold without it, too.
 STUB_CHARS, STUB_WORDS, STUB_LINES = 900 + 30, 90 + 1, 8 + 1
+
+# The same byte eight times, to look at eight bytes at once.
+_ONES, _LOW_BITS = np.uint64(0x0101010101010101), np.uint64(0x7F7F7F7F7F7F7F7F)
+_UP_TO_SPACE, _AMPERSANDS, _LESSES = (np.uint64(byte * 0x0101010101010101) for byte in (0x60, 0x26, 0x3C))
+_U3 = np.uint64(3)
 
 
 @kernel
@@ -154,6 +162,23 @@ def may_be_equal(data, at, end, other, place, stop, classes, folds):
 
 
 @kernel
+def skip_plain(data, at, end):
+    """Return where the first byte stands that may matter where words no longer count, or nearly the end.
+
+    That is one beyond ASCII, a control, "&" or "<"; of the last seven bytes nothing is said.
+    """
+    while at + 8 <= end:
+        word = load_word(data, at)
+        low = word & _LOW_BITS
+        plain = (low + _UP_TO_SPACE) & ((low ^ _AMPERSANDS) + _LOW_BITS) & ((low ^ _LESSES) + _LOW_BITS)
+        others = (word | ~plain | (low + _ONES)) & ~_LOW_BITS
+        if others != 0:
+            return at + np.int64(leading_zeros(others) >> _U3)
+        at += 8
+    return at
+
+
+@kernel
 def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, places, masks):
     """Fill `masks` (uint16, n) with the rules that may touch each text, or the same text with tidy lines.
 
@@ -192,6 +217,8 @@ def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, pla
                 if at == line_start:
                     like = starts
                     line_words = 0 if at == end or classes[data[at]] & BLANK else 1
+            if row:
+                at = skip_plain(data, at, end)
             while at < end and todo[row, data[at]] == PASS:
                 at += 1
             what = LINE if at == end else todo[row, data[at]]
