@@ -209,7 +209,8 @@ class _Reader:
         tokens = list(map(bytes, _column(found, self._id))) if self._id else [b""] * len(found)
         ids: list[bytes | None] = []
         for token in tokens:
-            identity = _id_token(token)
+            plain = token[:1] == b'"' and len(token) > 2 and b"\\" not in token
+            identity = token if plain else _id_token(token)
             if identity is False:
                 return False
             ids.append(identity)
