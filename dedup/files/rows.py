@@ -153,7 +153,7 @@ def _only_strings(values: list[Any]) -> bool:
 
 def _holds_nul(texts: pa.LargeStringArray) -> bool:
     data = texts.buffers()[2]
-    return data is not None and data.size > 0 and not np.frombuffer(data, np.uint8).all()
+    return data is not None and data.size > 0 and bool(np.min(np.frombuffer(data, np.uint8)) == 0)
 
 
 def as_date(value: object) -> tuple[int | None, int]:

@@ -48,11 +48,12 @@ _U3 = np.uint64(3)
 
 
 @kernel
-def find_start(data, at, end, classes, folds, trie):
+def find_start(data, at, end, classes, folds, trie, roots):
     """Return the starts (bits) in the trie that the text at `at` begins with, after signs and spaces.
 
     `trie` int32 (n, 5): per node its letter, next sibling by letter, first child, the bits of the starts
-    complete here, and those complete here if the word ends here. `folds` uint16: 0 where folding is unclear.
+    complete here, and those complete here if the word ends here. `roots` int32 (128): the first node of each
+    ASCII letter. `folds` uint16: 0 where folding is unclear.
     """
     found = 0
     node = 0
@@ -86,9 +87,12 @@ def find_start(data, at, end, classes, folds, trie):
             return _LIKE_ANYTHING
         if letter == 32 and before == 32:
             continue
-        node = trie[node, 2]
-        while trie[node, 0] < letter:
-            node = trie[node, 1]
+        if node == 0 and letter < 128:
+            node = roots[letter]
+        else:
+            node = trie[node, 2]
+            while trie[node, 0] < letter:
+                node = trie[node, 1]
         if trie[node, 0] != letter:
             return found
         found |= trie[node, 3]
@@ -96,7 +100,7 @@ def find_start(data, at, end, classes, folds, trie):
 
 
 @kernel
-def may_open_with_dateline(data, at, end, classes, folds, trie, places):
+def may_open_with_dateline(data, at, end, classes, folds, trie, roots, places):
     """Tell whether a clock, or a place with a dash or an agency, may begin at `at`.
 
     `places` uint8 (128,): what a byte may be to the words of a place.
@@ -116,7 +120,7 @@ def may_open_with_dateline(data, at, end, classes, folds, trie, places):
             if (
                 new_word
                 and classes[byte] & SMALL
-                and not find_start(data, at, end, classes, folds, trie) & LIKE_PLACE
+                and not find_start(data, at, end, classes, folds, trie, roots) & LIKE_PLACE
             ):
                 return False
         elif place == DASHES:
@@ -179,7 +183,7 @@ def skip_plain(data, at, end):
 
 
 @kernel
-def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, places, masks):
+def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, roots, places, masks):
     """Fill `masks` (uint16, n) with the rules that may touch each text, or the same text with tidy lines.
 
     `data` uint8 (UTF-8) and `offsets` int64 (n + 1) of the texts, likewise of their titles. `todo` uint8
@@ -212,7 +216,7 @@ def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, pla
         while at <= end:
             if fresh:
                 fresh = False
-                starts = find_start(data, at, end, classes, folds, trie)
+                starts = find_start(data, at, end, classes, folds, trie, roots)
                 notice |= starts
                 if at == line_start:
                     like = starts
@@ -286,7 +290,7 @@ def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, pla
                                 like &= ~LIKE_MATTER
                             matter = like & (LIKE_NOTE | LIKE_MATTER | LIKE_DATE) != 0
                             inline = starts_matter or may_open_with_dateline(
-                                data, first, end, classes, folds, trie, places
+                                data, first, end, classes, folds, trie, roots, places
                             )
                             # A dateline alone may end in a full stop, but not in another sentence's end.
                             alone = matter or (inline and (stripped != ended_at or data[stripped - 1] == 46))
@@ -330,7 +334,7 @@ def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, pla
             elif what == LESS:
                 if at + 1 < end and (
                     places[data[at + 1] & 127] == STOPS
-                    or find_start(data, at + 1, end, classes, folds, trie) & LIKE_TAG
+                    or find_start(data, at + 1, end, classes, folds, trie, roots) & LIKE_TAG
                 ):
                     mask |= MARKUP
             elif what == CONTROL:
