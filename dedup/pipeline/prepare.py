@@ -97,8 +97,6 @@ def _unpunctuated(readable: pa.Array, classes: pa.Array) -> NDArray[np.int64]:
     rows: NDArray[np.int64] = np.flatnonzero(
         (begun <= MARKS_SHARE * n_tokens) & (n_tokens >= PUNCTUATED_TOKENS)
     )
-    if not len(rows):
-        return rows
     text, text_offsets = utf8_buffers(readable)
     limits: NDArray[np.int64] = (MARKS_SHARE * n_tokens[rows]).astype(np.int64)
     n_marks = np.empty(len(rows), np.int64)
