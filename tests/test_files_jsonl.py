@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from dedup.config import ReadConfig
 from dedup.errors import DataError, SystemFailure, UsageError
-from dedup.files import Fields, find_inputs, parse, resolve_fields
+from dedup.files import Chunk, Fields, find_inputs, parse, resolve_fields
 from dedup.files import compression as compression_module
 from dedup.schema import FLAGS, RECORDS
 
@@ -288,6 +288,58 @@ def test_good_records_are_those_that_json_reads_with_a_text(tmp_path_factory, li
         assert (row["bad"] is None) == good
         if good:
             assert row["text"] == re.sub("[\ud800-\udfff]", "\ufffd", value["text"])
+
+
+fair_lines = st.sampled_from(
+    [
+        b'{"text":"plain","id":"a","date":"2020-01-01","title":"T"}',
+        b'{"text":"other","id":7,"date":20200101,"title":5,"source":true,"url":null}',
+        '{"text":"é…","id":"é\\"","url":"u"}'.encode(),
+        b'{"text":"nul\\u0000","date":"junk"}\r',
+        b'{"text":"","id":"","title":[1,{}],"date":1.5}',
+    ]
+)
+foul_lines = raw_lines | st.sampled_from(
+    [
+        *(
+            b'{"text":"a"}{"text":"b"}',
+            b'{"text":"a"',
+            b"}",
+            b"{}",
+            b'{"text":"a","x":{"y":',
+            b'{"text":"a\xff"}',
+        ),
+        *(b'{"text":"a"} \t', b'{"text":"a"}\x0b', b"\t\r", b'[{"text":"a"}]', b'{"text":"dup","text":null}'),
+        *(
+            b'{"text":5,"text":"a"}',
+            b'{"text":"a","id":[1]}',
+            b'{"text":"a","id":1e999}',
+            b'{"text":"\\ud800"}',
+        ),
+        *(b'{"text":"%s"}' % (b"[" * 501), b'{"text":"a","x":' + b"[" * 499 + b"]" * 499 + b"}"),
+        *(b'{"text":"a","x":' + b"[" * 500 + b"]" * 500 + b"}", b'{"text":"%s"}' % (b"x" * 2000)),
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(fair_lines, max_size=20),
+    st.lists(st.tuples(foul_lines, st.integers(0, 20)), max_size=4),
+    st.booleans(),
+    st.sampled_from([FIELDS, Fields("text", id="url", url="url", date="id"), Fields("text", title="text")]),
+)
+def test_lines_read_together_are_as_each_by_itself(lines, spoiled, ended, fields):
+    for line, place in spoiled:
+        lines.insert(place, line)
+    data = b"\n".join(lines) + b"\n" * ended
+    alone, offset = [], 5
+    for number, line in enumerate(data.split(b"\n"), start=3):
+        alone += parse(Chunk(0, 0, line, number, offset, "a", "jsonl"), fields, 1500).to_pylist()
+        offset += len(line) + 1
+    together = parse(Chunk(0, 0, data, 3, 5, "a", "jsonl"), fields, 1500)
+    together.validate(full=True)
+    assert together.to_pylist() == alone
 
 
 PLAIN = b"".join(b'{"text":"number %d of the many that are here"}\n' % n for n in range(3000))

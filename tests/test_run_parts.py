@@ -14,7 +14,9 @@ import dedup
 from dedup.canonical import id_order
 from dedup.cluster import Edges
 from dedup.kernels.pairs import fingerprint_entries
-from dedup.pipeline import library, resolve
+from dedup.kernels.tokens import count_marks
+from dedup.normaliser.key import utf8_buffers
+from dedup.pipeline import library, prepare, resolve
 from dedup.pipeline.columns import Values
 from dedup.pipeline.corpus import Corpus
 from dedup.pipeline.ordering import sort_ties
@@ -123,3 +125,14 @@ def test_house_lines_are_found_whatever_lines_share_a_counter(monkeypatch):
         assert dedup.deduplicate(records).digest == usual.digest
     assert len(learned[0].house) > 0
     assert learned[0].house.tolist() == learned[1].house.tolist()
+
+
+@given(st.lists(st.text(alphabet="a.,é、。;\U0001f600\n؟।"), max_size=6), st.data())
+def test_marks_are_counted_up_to_one_over_the_limit(texts, data):
+    column = pa.array(["skipped.", *texts], pa.large_string())
+    rows = np.flatnonzero([False, *(data.draw(st.booleans()) for _ in texts)])
+    limits = np.array([data.draw(st.integers(0, 5)) for _ in rows], np.int64)
+    counts = np.empty(len(rows), np.int64)
+    count_marks(*utf8_buffers(column), rows, limits, prepare._IS_MARK, counts)
+    for row, limit, count in zip(rows.tolist(), limits.tolist(), counts.tolist(), strict=True):
+        assert count == min(limit + 1, sum(texts[row - 1].count(mark) for mark in ".,、。;؟।"))

@@ -63,7 +63,7 @@ def parse(chunk: Chunk, fields: Fields, record_limit_bytes: int) -> pa.RecordBat
     """
     chunk = chunk.whole()
     if chunk.format == "jsonl":
-        from dedup.files.jsonl import parse_jsonl
+        from dedup.files.lines import parse_jsonl
 
         return parse_jsonl(chunk, fields, record_limit_bytes)
     if chunk.format in ("csv", "tsv"):

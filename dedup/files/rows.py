@@ -44,6 +44,34 @@ class Rows:
         self.flags.append(0)
         self.bad.append(reason)
 
+    def extend(
+        self,
+        texts: list[str],
+        ids: list[bytes | None],
+        titles: list[Any],
+        sources: list[Any],
+        dates: list[Any],
+        urls: list[Any],
+    ) -> None:
+        """Add good records column by column; ids are tokens, labels and dates values of any kind."""
+        self._settle_now()
+        settled = pa.array(texts, pa.large_string())
+        self._settled.append(settled)
+        self.id += ids
+        self.title += _as_labels(titles)
+        self.source += _as_labels(sources)
+        self.url += _as_labels(urls)
+        found = _as_dates(dates)
+        self.date += [moment for moment, _ in found]
+        if _holds_nul(settled):
+            self.flags += [
+                undated | (SUSPECT if "\0" in text else 0)
+                for text, (_, undated) in zip(texts, found, strict=True)
+            ]
+        else:
+            self.flags += [undated for _, undated in found]
+        self.bad += [None] * len(texts)
+
     def settle(self) -> None:
         """Move texts into Arrow when some have gathered.
 
@@ -51,14 +79,21 @@ class Rows:
         and the page faults took longer than the decoding.
         """
         if len(self.text) >= _SETTLED_TEXTS:
+            self._settle_now()
+
+    def _settle_now(self) -> None:
+        if self.text:
             self._settled.append(pa.array(self.text, pa.large_string()))
             self.text = []
 
     def batch(self, lines: Any, offsets: Any, lengths: Any) -> pa.RecordBatch:
         """Return the finished batch; the three arrays are int64, one entry per record."""
         string = pa.large_string()
+        self._settle_now()
         columns = [
-            pa.concat_arrays([*self._settled, pa.array(self.text, string)]),
+            self._settled[0]
+            if len(self._settled) == 1
+            else pa.concat_arrays([*self._settled, pa.array([], string)]),
             pa.array(self.id, string),
             pa.array(self.title, string),
             pa.array(self.source, string),
@@ -98,6 +133,27 @@ def as_label(value: object) -> str | None:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return None
+
+
+def _as_labels(values: list[Any]) -> list[str | None]:
+    return values if _only_strings(values) else list(map(as_label, values))
+
+
+def _as_dates(values: list[Any]) -> list[tuple[int | None, int]]:
+    # Numbers of different types may be equal, and what else JSON holds has no hash.
+    if not _only_strings(values):
+        return list(map(as_date, values))
+    found = {value: as_date(value) for value in set(values)}
+    return [found[value] for value in values]
+
+
+def _only_strings(values: list[Any]) -> bool:
+    return set(map(type, values)) <= {str, type(None)}
+
+
+def _holds_nul(texts: pa.LargeStringArray) -> bool:
+    data = texts.buffers()[2]
+    return data is not None and data.size > 0 and bool(np.min(np.frombuffer(data, np.uint8)) == 0)
 
 
 def as_date(value: object) -> tuple[int | None, int]:

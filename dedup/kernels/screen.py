@@ -6,7 +6,10 @@ that the rule leaves the text as it is; a bit that is set proves nothing.
 
 from __future__ import annotations
 
+import numpy as np
+
 from dedup.kernels.cache import kernel
+from dedup.kernels.words import leading_zeros, load_word
 
 # Rules that may touch a text: the bits of a mask.
 MISDECODED, LINE_ENDS, MARKUP, DECOMPOSED, INVISIBLE, RETURNS = 1, 2, 4, 8, 16, 32
@@ -38,13 +41,19 @@ MATTER_CHARS, DATE_CHARS, WRAP_CHARS = 120, 70, 100
 # With room for a line that signs off, so that the bits hold without it, too.
 STUB_CHARS, STUB_WORDS, STUB_LINES = 900 + 30, 90 + 1, 8 + 1
 
+# The same byte eight times, to look at eight bytes at once.
+_ONES, _LOW_BITS = np.uint64(0x0101010101010101), np.uint64(0x7F7F7F7F7F7F7F7F)
+_UP_TO_SPACE, _AMPERSANDS, _LESSES = (np.uint64(byte * 0x0101010101010101) for byte in (0x60, 0x26, 0x3C))
+_U3 = np.uint64(3)
+
 
 @kernel
-def find_start(data, at, end, classes, folds, trie):
+def find_start(data, at, end, classes, folds, trie, roots):
     """Return the starts (bits) in the trie that the text at `at` begins with, after signs and spaces.
 
     `trie` int32 (n, 5): per node its letter, next sibling by letter, first child, the bits of the starts
-    complete here, and those complete here if the word ends here. `folds` uint16: 0 where folding is unclear.
+    complete here, and those complete here if the word ends here. `roots` int32 (128): the first node of each
+    ASCII letter. `folds` uint16: 0 where folding is unclear.
     """
     found = 0
     node = 0
@@ -78,9 +87,12 @@ def find_start(data, at, end, classes, folds, trie):
             return _LIKE_ANYTHING
         if letter == 32 and before == 32:
             continue
-        node = trie[node, 2]
-        while trie[node, 0] < letter:
-            node = trie[node, 1]
+        if node == 0 and letter < 128:
+            node = roots[letter]
+        else:
+            node = trie[node, 2]
+            while trie[node, 0] < letter:
+                node = trie[node, 1]
         if trie[node, 0] != letter:
             return found
         found |= trie[node, 3]
@@ -88,7 +100,7 @@ def find_start(data, at, end, classes, folds, trie):
 
 
 @kernel
-def may_open_with_dateline(data, at, end, classes, folds, trie, places):
+def may_open_with_dateline(data, at, end, classes, folds, trie, roots, places):
     """Tell whether a clock, or a place with a dash or an agency, may begin at `at`.
 
     `places` uint8 (128,): what a byte may be to the words of a place.
@@ -108,7 +120,7 @@ def may_open_with_dateline(data, at, end, classes, folds, trie, places):
             if (
                 new_word
                 and classes[byte] & SMALL
-                and not find_start(data, at, end, classes, folds, trie) & LIKE_PLACE
+                and not find_start(data, at, end, classes, folds, trie, roots) & LIKE_PLACE
             ):
                 return False
         elif place == DASHES:
@@ -154,7 +166,24 @@ def may_be_equal(data, at, end, other, place, stop, classes, folds):
 
 
 @kernel
-def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, places, masks):
+def skip_plain(data, at, end):
+    """Return where the first byte stands that may matter where words no longer count, or nearly the end.
+
+    That is one beyond ASCII, a control, "&" or "<"; of the last seven bytes nothing is said.
+    """
+    while at + 8 <= end:
+        word = load_word(data, at)
+        low = word & _LOW_BITS
+        plain = (low + _UP_TO_SPACE) & ((low ^ _AMPERSANDS) + _LOW_BITS) & ((low ^ _LESSES) + _LOW_BITS)
+        others = (word | ~plain | (low + _ONES)) & ~_LOW_BITS
+        if others != 0:
+            return at + np.int64(leading_zeros(others) >> _U3)
+        at += 8
+    return at
+
+
+@kernel
+def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, roots, places, masks):
     """Fill `masks` (uint16, n) with the rules that may touch each text, or the same text with tidy lines.
 
     `data` uint8 (UTF-8) and `offsets` int64 (n + 1) of the texts, likewise of their titles. `todo` uint8
@@ -187,11 +216,13 @@ def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, pla
         while at <= end:
             if fresh:
                 fresh = False
-                starts = find_start(data, at, end, classes, folds, trie)
+                starts = find_start(data, at, end, classes, folds, trie, roots)
                 notice |= starts
                 if at == line_start:
                     like = starts
                     line_words = 0 if at == end or classes[data[at]] & BLANK else 1
+            if row:
+                at = skip_plain(data, at, end)
             while at < end and todo[row, data[at]] == PASS:
                 at += 1
             what = LINE if at == end else todo[row, data[at]]
@@ -259,7 +290,7 @@ def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, pla
                                 like &= ~LIKE_MATTER
                             matter = like & (LIKE_NOTE | LIKE_MATTER | LIKE_DATE) != 0
                             inline = starts_matter or may_open_with_dateline(
-                                data, first, end, classes, folds, trie, places
+                                data, first, end, classes, folds, trie, roots, places
                             )
                             # A dateline alone may end in a full stop, but not in another sentence's end.
                             alone = matter or (inline and (stripped != ended_at or data[stripped - 1] == 46))
@@ -303,7 +334,7 @@ def screen(data, offsets, titles, title_offsets, todo, classes, folds, trie, pla
             elif what == LESS:
                 if at + 1 < end and (
                     places[data[at + 1] & 127] == STOPS
-                    or find_start(data, at + 1, end, classes, folds, trie) & LIKE_TAG
+                    or find_start(data, at + 1, end, classes, folds, trie, roots) & LIKE_TAG
                 ):
                     mask |= MARKUP
             elif what == CONTROL:

@@ -370,3 +370,32 @@ def count_classes(classes, offsets, mask, wanted, counts):
         for t in range(offsets[document], offsets[document + 1]):
             found += classes[t] & mask == wanted
         counts[document] = found
+
+
+@kernel
+def count_marks(data, offsets, rows, limits, marks, counts):
+    """Fill `counts` (int64) with the marks in some rows of texts in UTF-8, no further than one over a limit.
+
+    `rows` and `limits` int64; `marks` uint8 by code point below 0x10000: 1 for those that count.
+    """
+    for number in range(rows.shape[0]):
+        at = offsets[rows[number]]
+        end = offsets[rows[number] + 1]
+        found = 0
+        while at < end and found <= limits[number]:
+            point = np.int64(data[at])
+            step = 1
+            if point >= 0xF0:
+                step = 4
+                point = 0
+            elif point >= 0xE0:
+                step = 3
+                point = (
+                    (point & 15) << 12 | (np.int64(data[at + 1]) & 63) << 6 | (np.int64(data[at + 2]) & 63)
+                )
+            elif point >= 0xC0:
+                step = 2
+                point = (point & 31) << 6 | (np.int64(data[at + 1]) & 63)
+            found += np.int64(marks[point])
+            at += step
+        counts[number] = found

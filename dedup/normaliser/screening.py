@@ -67,6 +67,7 @@ def screen_texts(texts: pa.LargeStringArray, titles: pa.LargeStringArray | None 
         wide["classes"],
         wide["folds"],
         wide["trie"],
+        _roots(),
         _places(),
         masks,
     )
@@ -109,6 +110,18 @@ def _todo() -> NDArray[np.uint8]:
     todo[0, ord(" ")] = kernels.SPACE
     todo[0, [ord("."), ord("!"), ord("?")]] = kernels.SENTENCE
     return todo
+
+
+@cache
+def _roots() -> NDArray[np.int32]:
+    """Make the table of the trie's first nodes by ASCII letter, of which there are too many to go through."""
+    trie = tables()["trie"]
+    roots = np.full(128, _NONE, np.int32)
+    node = trie[0, _CHILD]
+    while trie[node, 0] < len(roots):
+        roots[trie[node, 0]] = node
+        node = trie[node, _SIBLING]
+    return roots
 
 
 @cache
