@@ -108,7 +108,7 @@ ROWS: dict[str, _Row] = {
         lambda case: f"{case.n} tokens",
     ),
     "correction": _Row(
-        "announces a correction", lambda _: "no", lambda case: "yes" if case.own.correction else "no"
+        "announces a correction", lambda _: "no", lambda case: "yes" if case.own.corrections else "no"
     ),
     "time": _Row("returns in other words", lambda _: f"within {rules.NOTICE_DAYS} days, or as it was", _days),
     "series": _Row("one of a series", lambda _: "no", lambda _: "no"),

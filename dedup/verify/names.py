@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dedup.flags import TOKEN_CAPITAL, TOKEN_LINE_START, TOKEN_NUMBER, TOKEN_SENTENCE_START, TOKEN_UPPER
+from dedup.kernels.evidence import STAMP_TOKENS, STAMPED_TOKENS
 from dedup.verify.facts import CALENDAR, MONTHS, UNITS, WEEKDAYS
 from dedup.verify.view import View
 
 _LINE_AND_SENTENCE = _LINE_OR_SENTENCE = TOKEN_LINE_START | TOKEN_SENTENCE_START
-# A date stamp stands among so many first tokens of a text of so many.
-STAMP_TOKENS = 60
-STAMPED_TOKENS = 120
 
 
 def is_name(view: View, other: View, p: int) -> bool:

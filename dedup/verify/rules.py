@@ -148,7 +148,7 @@ def exchanged_facts(a: View, b: View, evidence: Evidence) -> float:
     """Return how many facts were exchanged in place."""
     if evidence.replaced:
         return float(a.n_tokens)
-    return len(evidence.numbers) + name_weight((a, b)) * len(evidence.names) + evidence.days
+    return len(evidence.numbers) + name_weight((a, b)) * evidence.names + evidence.days
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ def _replaced(case: Case) -> str:
 
 
 def _own_facts(case: Case) -> str:
-    own, exchanged, limits = case.own, len(case.evidence.names), case.limits
+    own, exchanged, limits = case.own, case.evidence.names, case.limits
     names = name_weight(case.views) * (exchanged + (own.names - exchanged) / 2)
     if own.numbers * limits.tokens_per_number + names * limits.tokens_per_name > case.n:
         return f"{own.numbers} numbers and {own.names} names of its own"
@@ -243,7 +243,7 @@ def _titles(case: Case) -> str:
 
 
 def _correction(case: Case) -> str:
-    return "a correction note" if case.own.correction else ""
+    return "a correction note" if case.own.corrections else ""
 
 
 def _is_shouted(view: View) -> bool:
