@@ -91,8 +91,8 @@ def settle(shown: Survey, n_a: int) -> tuple[list[list[int]], tuple[list[bool], 
     rest, rows = np.empty(len(among.marks), np.bool_), np.empty((len(shown.gaps), equals.N_COLUMNS), np.int32)
     equals.settle_pairs(
         np.array([0]), among.left, among.right, tokens.key, tokens.key_offsets, tokens.offsets, tokens.starts,
-        tokens.facts, tokens.classes, among.marks_at, among.marks, among.gaps_at, among.gaps, np.full(1, np.inf),
-        np.full((1, 2), np.inf), False, rest, rows, np.empty((len(shown.gaps), 2), np.int32),
+        tokens.facts, tokens.classes, among.marks_at, among.marks, among.gaps_at, among.gaps,
+        np.full(1, np.inf), np.full((1, 2), np.inf), False, rest, rows, np.empty((len(rows), 2), np.int32),
     )  # fmt: skip
     return rows.tolist(), (rest[:n_a].tolist(), rest[n_a:].tolist())
 

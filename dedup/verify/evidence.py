@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,23 +133,26 @@ def collect_pairs(
         _settle_words(*views[k], gap, row, shown[k], rest[start:], ocr=ocr)
     titles, titles_at = _hash_titles(views, surveys, pairs)
     one_source = np.array([a.source is not None and a.source == b.source for a, b in views], np.bool_)
-    sums = np.zeros((len(pairs), kernels.N_SUMS), np.int64)
+    sums, swapped = np.zeros((2 * len(pairs), kernels.N_SUMS), np.int64), np.zeros(len(pairs), np.int64)
     words = np.empty((len(spans), 3), np.int32)
     n_words = kernels.sum_pairs(
         pairs, surveys.left, surveys.right, tokens.key, tokens.key_offsets, tokens.offsets, tokens.starts,
         tokens.hashes, tokens.facts, tokens.classes, cased, titles, titles_at, marks_at, surveys.marks, rest,
-        surveys.gaps_at, spans, rows, longest, most, one_source, sums, words,
+        surveys.gaps_at, spans, rows, longest, most, one_source, sums,
+        swapped, words,
     )  # fmt: skip
     needed = words[:n_words, 2].tolist()
     spoken = zip(_gaps_of(words[:n_words], spans, rows), needed, strict=True)
     at, what = next(spoken, _NOTHING)
-    for k, (pair, own) in enumerate(zip(views, sums.tolist(), strict=True)):
+    own = starmap(Side, sums.tolist())
+    for k, (pair, sides, names) in enumerate(
+        zip(views, zip(own, own, strict=True), swapped.tolist(), strict=True)
+    ):
         counts = shown[k].counts
-        sides = Side(*own[: kernels.N_SIDE]), Side(*own[kernels.N_SIDE : kernels.SWAPPED])
         sides[0].foreign += counts[gaps.FOREIGN_A]
         sides[1].foreign += counts[gaps.FOREIGN_B]
         moved = counts[gaps.MOVED_A : gaps.MOVED_B + 1]
-        evidence = Evidence(sides, shown[k].matched, counts[gaps.RUNS], moved, own[kernels.SWAPPED])
+        evidence = Evidence(sides, shown[k].matched, counts[gaps.RUNS], moved, names)
         if at[0] == k:
             heard = _Heard(bool(one_source[k]))
             left = rest[int(marks_at[chosen[k]]) :]
