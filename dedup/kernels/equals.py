@@ -30,6 +30,7 @@ REWORDED_TOKENS = 40
 VARIANT_PAIRS = 400
 _ABBREVIATION = 4
 _VALUES = VALUE | NUMBER
+_ALL, _DIGITS = np.bool_(False), np.bool_(True)
 
 
 @kernel
@@ -50,7 +51,13 @@ def token_end(key, starts, t):  # type: ignore[no-untyped-def]
 
 @kernel
 def _look_at(key, start, end):  # type: ignore[no-untyped-def]
-    """Return whether a token is ASCII, whether it is letters only, and whether it has a digit."""
+    """Return whether a token is ASCII or a Chinese character, is letters only, and has a digit."""
+    if (
+        end - start == 3
+        and 0xE4 <= key[start] <= 0xE9
+        and not (key[start] == 0xE4 and key[start + 1] == 0xB7)
+    ):
+        return True, True, False
     ascii_only, letters, digits = True, True, False
     for at in range(start, end):
         byte = key[at]
@@ -136,7 +143,9 @@ def _is_abbreviation(a, a1, a2, b, b1, b2):  # type: ignore[no-untyped-def]
 
 @kernel
 def is_one_word(a, a1, a2, b, b1, b2):  # type: ignore[no-untyped-def]
-    """Tell whether two ASCII words are spellings or one short for the other."""
+    """Tell whether two words, ASCII or a character, are spellings or one short for the other."""
+    if a[a1] >= 128 or b[b1] >= 128:
+        return False
     if a[a1] != b[b1] and _is_digit(a[a1]) == _is_digit(b[b1]):
         return False
     if _is_variant(a, a1, a2, b, b1, b2):
@@ -147,16 +156,22 @@ def is_one_word(a, a1, a2, b, b1, b2):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _joined_equal(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2):  # type: ignore[no-untyped-def]
-    """Tell whether the letters of both sides are the same, cut into words elsewhere."""
+def _joined_equal(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2, digits_only):  # type: ignore[no-untyped-def]
+    """Tell whether the letters, or the digits, of both sides are the same, cut into words elsewhere."""
     t, u = a1, b1
     p = end_a = q = end_b = np.int64(0)
     while True:
-        while p == end_a and t < a2:
+        while (p == end_a and t < a2) or (p < end_a and digits_only and not _is_digit(key_a[p])):
+            if p < end_a:
+                p += 1
+                continue
             if rest_a[t]:
                 p, end_a = np.int64(starts_a[t]), token_end(key_a, starts_a, t)
             t += 1
-        while q == end_b and u < b2:
+        while (q == end_b and u < b2) or (q < end_b and digits_only and not _is_digit(key_b[q])):
+            if q < end_b:
+                q += 1
+                continue
             if rest_b[u]:
                 q, end_b = np.int64(starts_b[u]), token_end(key_b, starts_b, u)
             u += 1
@@ -169,7 +184,18 @@ def _joined_equal(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, 
 
 
 @kernel
-def _cancel_spellings(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2):  # type: ignore[no-untyped-def]
+def _drop_numbers(key, starts, rest, start, end, drop):  # type: ignore[no-untyped-def]
+    """Return how many words with a digit are left, and take them out if so told."""
+    n_numbers = 0
+    for t in range(start, end):
+        if rest[t] and _look_at(key, np.int64(starts[t]), token_end(key, starts, t))[2]:
+            n_numbers += 1
+            rest[t] = not drop
+    return n_numbers
+
+
+@kernel
+def cancel_spellings(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2):  # type: ignore[no-untyped-def]
     """Take words of a and b in two spellings out of `rest_a` and `rest_b`."""
     for t in range(a1, a2):
         if not rest_a[t]:
@@ -212,22 +238,29 @@ def _settle(row, rest_a, key_a, starts_a, a1, a2, rest_b, key_b, starts_b, b1, b
         letters[side] = True
         for t in range(a1 if side == 0 else b1, a2 if side == 0 else b2):
             if rest[t]:
-                ascii_only, only_letters, _ = _look_at(key, np.int64(starts[t]), token_end(key, starts, t))
-                if not ascii_only:
+                plain, only_letters, _ = _look_at(key, np.int64(starts[t]), token_end(key, starts, t))
+                if not plain:
                     return False
                 letters[side] = letters[side] and only_letters
     if not alone:
-        if _joined_equal(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2):
+        if _joined_equal(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2, _ALL):
             rest_a[a1:a2] = False
             rest_b[b1:b2] = False
             return True
-        if not letters[0] and not letters[1]:
-            return False
         if row[MEANS_A] & (WEEKDAY | MONTH) and row[MEANS_B] & (WEEKDAY | MONTH):
             return False
+        if not letters[0] and not letters[1]:
+            # "4.2" and "4 2"; as many numbers on either side are not cut apart: 1.5 is not 15.
+            numbers_a = _drop_numbers(key_a, starts_a, rest_a, a1, a2, _ALL)
+            numbers_b = _drop_numbers(key_b, starts_b, rest_b, b1, b2, _ALL)
+            if numbers_a > 0 and numbers_b > 0 and numbers_a != numbers_b and _joined_equal(
+                key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2, _DIGITS
+            ):  # fmt: skip
+                n_a -= _drop_numbers(key_a, starts_a, rest_a, a1, a2, _DIGITS)
+                n_b -= _drop_numbers(key_b, starts_b, rest_b, b1, b2, _DIGITS)
         if n_a * n_b > VARIANT_PAIRS:
             return True
-    _cancel_spellings(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2)
+    cancel_spellings(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2)
     return True
 
 

@@ -27,8 +27,9 @@ from dedup.kernels.facts import (
 # names; tokens of furniture, those near the top, those in passages of a sentence's length; words that
 # announce a correction.
 OWN, LONGEST, CLAUSE, NUMBERS, NAMES, ADDED, FOREIGN, LEAD, PROSE, CORRECTIONS, N_SUMS = range(11)
-# What a gap's words are needed for: stages, names where capitals tell none, and facts, not summed up then.
-FOR_STAGES, FOR_REPLACED, FOR_FACTS = 1, 2, 4
+# What a gap's words are needed for: stages, names where capitals tell none, facts, not summed up then, and
+# names against names.
+FOR_STAGES, FOR_REPLACED, FOR_FACTS, FOR_SUBJECTS = 1, 2, 4, 8
 
 # A gap up to here is a rewording in place, and facts on its two sides were exchanged for each other;
 # beyond it one passage stands where another did, and nothing follows from their facts.
@@ -51,14 +52,17 @@ STAMPED_TOKENS = 120
 # Gaps without any of these hold words only.
 _MATTERS = NUMBER | CAPITAL | CORRECTION
 _CALENDAR = WEEKDAY | MONTH
+_PRIME = np.uint64(0xD6E8FEB86659FD93)
+_U29 = np.uint64(29)
+_TOP = np.int64(0)
 # Places in what `_look_at_facts` tells.
 _LACKING, _KNOWN, _NAMES, _ADDED, _CORRECTIONS, _CAPITALS, _UNCLEAR, _N_TOLD = range(8)
 
 
 @kernel
-def _stands_among(value, titles, start, end):  # type: ignore[no-untyped-def]
+def _stands_among(value, some, start, end):  # type: ignore[no-untyped-def]
     for k in range(start, end):  # noqa: SIM110 - Numba has no any()
-        if titles[k] == value:
+        if some[k] == value:
             return True
     return False
 
@@ -129,6 +133,19 @@ def _look_at_facts(
 
 
 @kernel
+def _hash_gap(hashes, begin_a, begin_b, gap):  # type: ignore[no-untyped-def]
+    """Return one number for all that stands on both sides of a gap."""
+    value = np.uint64(gap[1] - gap[0])
+    for t in range(begin_a + gap[0], begin_a + gap[1]):
+        value = (value ^ hashes[t]) * _PRIME
+        value ^= value >> _U29
+    for t in range(begin_b + gap[2], begin_b + gap[3]):
+        value = (value ^ hashes[t]) * _PRIME
+        value ^= value >> _U29
+    return value
+
+
+@kernel
 def _count_tokens(start, end, n, other, inside, marks, rest, place, classes, begin, cased, of):  # type: ignore[no-untyped-def]
     """Add the `n` tokens that are left of one side of a gap; the other side has `other`."""
     lead = 0
@@ -183,6 +200,7 @@ def sum_pairs(
     # One row per side: each array of its own is compiled for itself.
     all_told = np.zeros((2, _N_TOLD), np.int64)
     documents, places, n_left = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.int64)
+    seen = np.empty(rows.shape[0], np.uint64)
     for k in range(pairs.shape[0]):
         p = pairs[k]
         documents[0], documents[1] = left[p], right[p]
@@ -190,6 +208,8 @@ def sum_pairs(
         n_b = offsets[right[p] + 1] - offsets[right[p]]
         places[0], places[1] = marks_at[p], marks_at[p] + n_a
         of_a, of_b = sums[2 * k], sums[2 * k + 1]
+        replaced = False
+        n_seen = _TOP
         for g in range(gaps_at[p], gaps_at[p + 1]):
             row, gap = rows[g], gaps[g]
             needed = 0
@@ -206,7 +226,12 @@ def sum_pairs(
             few, many = min(n_left[0], n_left[1]), max(n_left[0], n_left[1])
             told_apart = cased[documents[0]] or cased[documents[1]]
             if few > 0 and not told_apart and max(gap[1] - gap[0], gap[3] - gap[2]) <= NAME_TOKENS:
-                needed |= FOR_REPLACED
+                # What one text calls otherwise again and again may be a name.
+                seen[n_seen] = _hash_gap(hashes, offsets[documents[0]], offsets[documents[1]], gap)
+                if not replaced and _stands_among(seen[n_seen], seen, _TOP, n_seen):
+                    replaced = True
+                    needed |= FOR_REPLACED
+                n_seen += 1
             # At the very ends stand remains of furniture.
             inside = gap[0] + gap[2] > 0 and (gap[1] < n_a or gap[3] < n_b)
             facts_count = many > 0 and (row[MEANS_A] | row[MEANS_B]) & _MATTERS != 0
@@ -235,9 +260,10 @@ def sum_pairs(
                 lack_a, lack_b = told_a[_LACKING], told_b[_LACKING]
                 numbers = lack_a + told_a[_KNOWN] > 0 and lack_b + told_b[_KNOWN] > 0
                 calendar = row[MEANS_A] & _CALENDAR and row[MEANS_B] & _CALENDAR
-                subjects = one_source[k] and told_a[_CAPITALS] > 0 and told_b[_CAPITALS] > 0
+                if exchanged and one_source[k] and told_a[_CAPITALS] > 0 and told_b[_CAPITALS] > 0:
+                    needed |= FOR_SUBJECTS
                 unclear = told_a[_UNCLEAR] + told_b[_UNCLEAR] > 0 or (lack_a > 0 and lack_b > 0)
-                if unclear or (exchanged and (numbers or calendar or subjects)):
+                if unclear or (exchanged and (numbers or calendar)):
                     needed |= FOR_FACTS
                 else:
                     names = min(told_a[_NAMES], told_b[_NAMES])

@@ -16,7 +16,13 @@ from dedup.kernels import evidence as kernels
 from dedup.kernels import facts as marks
 from dedup.kernels.evidence import LONG_PASSAGE, REWORDED
 from dedup.verify.align import Survey, Surveys
-from dedup.verify.equate import cancel, names_other_day, same_amounts, same_reading
+from dedup.verify.equate import (
+    names_other_day,
+    same_amounts,
+    same_reading,
+    without_same_facts,
+    without_variants,
+)
 from dedup.verify.facts import exchanges_days, number_of
 from dedup.verify.lexicon import hash_words
 from dedup.verify.names import beside_shared, is_date_stamp, is_list_number, is_name
@@ -154,7 +160,7 @@ def collect_pairs(
         moved = counts[gaps.MOVED_A : gaps.MOVED_B + 1]
         evidence = Evidence(sides, shown[k].matched, counts[gaps.RUNS], moved, names)
         if at[0] == k:
-            heard = _Heard(bool(one_source[k]))
+            heard = _Heard()
             left = rest[int(marks_at[chosen[k]]) :]
             while at[0] == k:
                 _hear(*pair, at[1], at[2], what, shown[k], left, heard, evidence)
@@ -170,11 +176,9 @@ _NOTHING: tuple[tuple[int, list[int], list[int]], int] = ((-1, [], []), 0)
 class _Heard:
     """What the words of a pair's gaps say, until all are heard."""
 
-    one_source: bool
     swaps: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))  # numbers in one place
     subjects: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
     bodies: Counter[str] = field(default_factory=Counter)
-    seen: set[tuple[str, str]] = field(default_factory=set)
 
 
 def _gaps_of(
@@ -202,18 +206,23 @@ def _settle_words(
 ) -> None:
     """Take from both sides of a gap what is said on the other in some form, where only words tell it."""
     i1, i2, j1, j2 = gap
-    rest_a, rest_b = rest[i1:i2], rest[a.n_tokens + j1 : a.n_tokens + j2]
+    rest_a, rest_b = rest[: a.n_tokens], rest[a.n_tokens : a.n_tokens + b.n_tokens]
     if ocr and _same_reading(a, b, gap, survey.marks):
-        rest_a[:] = rest_b[:] = False
-    elif not row[equals.SETTLED]:
-        left, right = _places(rest_a, i1), _places(rest_b, j1)
-        kept = cancel(a, b, left, right, row[equals.MEANS_A], row[equals.MEANS_B])
-        for some, places, all_places, start in zip(
-            (rest_a, rest_b), kept, (left, right), (i1, j1), strict=True
-        ):
-            if len(places) < len(all_places):
-                some[:] = False
-                some[[p - start for p in places]] = True
+        rest_a[i1:i2] = rest_b[j1:j2] = False
+        return
+    if row[equals.SETTLED]:
+        return
+    left, right = _places(rest_a[i1:i2], i1), _places(rest_b[j1:j2], j1)
+    left, right, spelled = without_same_facts(a, b, left, right, row[equals.MEANS_A], row[equals.MEANS_B])
+    in_ascii = (
+        spelled and all(a.tokens[p].isascii() for p in left) and all(b.tokens[p].isascii() for p in right)
+    )
+    if spelled and not in_ascii:
+        left, right = without_variants(left, right, a.tokens, b.tokens)
+    rest_a[i1:i2] = rest_b[j1:j2] = False
+    rest_a[left] = rest_b[right] = True
+    if in_ascii:
+        equals.cancel_spellings(a.key_bytes, a.starts, rest_a, i1, i2, b.key_bytes, b.starts, rest_b, j1, j2)
 
 
 def _hear(
@@ -226,10 +235,14 @@ def _hear(
         meant = row[equals.ALL_MEANS_A] & row[equals.ALL_MEANS_B]
         _compare_stages(a, b, gap, meant, survey.marks, heard, evidence)
     if what & kernels.FOR_REPLACED:
-        _note_replaced(a, b, gap, heard.seen, evidence)
+        evidence.replaced = f"{' '.join(a.tokens[i1:i2])} against {' '.join(b.tokens[j1:j2])}"
+    if not what & (kernels.FOR_FACTS | kernels.FOR_SUBJECTS):
+        return
+    left, right = _places(rest[i1:i2], i1), _places(rest[a.n_tokens + j1 : a.n_tokens + j2], j1)
+    if what & kernels.FOR_SUBJECTS:
+        heard.subjects[0].extend(_capitals(a, left))
+        heard.subjects[1].extend(_capitals(b, right))
     if what & kernels.FOR_FACTS:
-        left = _places(rest[i1:i2], i1)
-        right = _places(rest[a.n_tokens + j1 : a.n_tokens + j2], j1)
         facts = row[equals.MEANS_A], row[equals.MEANS_B]
         _count_facts(a, b, left, right, facts, survey.marks, heard, evidence)
 
@@ -258,15 +271,6 @@ def exchanged(sides: tuple[Sequence[str], Sequence[str]]) -> tuple[Counter[str],
         return Counter(), Counter()
     left, right = Counter(sides[0]), Counter(sides[1])
     return left - right, right - left
-
-
-def _note_replaced(a: View, b: View, gap: list[int], seen: set[tuple[str, str]], evidence: Evidence) -> None:
-    """Note what one text calls otherwise again and again: a name, where capitals don't tell names."""
-    i1, i2, j1, j2 = gap
-    pair = " ".join(a.tokens[i1:i2]), " ".join(b.tokens[j1:j2])
-    if pair in seen and not evidence.replaced:
-        evidence.replaced = f"{pair[0]} against {pair[1]}"
-    seen.add(pair)
 
 
 def _chosen(marked: bytes, start: int, end: int, wanted: bytes) -> list[int]:
@@ -316,11 +320,6 @@ def _count_facts(
         if (numbers_a or known_a) and (numbers_b or known_b):
             heard.swaps[0].extend(number_of(a.tokens[p]) for p in numbers_a + known_a)
             heard.swaps[1].extend(number_of(b.tokens[p]) for p in numbers_b + known_b)
-        if heard.one_source:
-            subjects = _capitals(a, left), _capitals(b, right)
-            if all(subjects):
-                heard.subjects[0].extend(subjects[0])
-                heard.subjects[1].extend(subjects[1])
         evidence.names += min(len(names_a), len(names_b))
         if facts[0] & _CALENDAR and facts[1] & _CALENDAR:
             evidence.days += exchanges_days(
