@@ -148,7 +148,7 @@ def _verifier(
     evidence = collect(*views, shown, _NEVER_HOPELESS, ocr=ocr)
     limits = rules.limits_of(config.verify.profile)
     containment = 1.0 if ocr else overlap.containment
-    cases = [Case(views, evidence, side, limits, containment) for side in (0, 1)]
+    cases = [Case.of(views, evidence, side, limits, containment) for side in (0, 1)]
     checks = []
     for name, rule in rules.RULES.items():
         row = ROWS[name]

@@ -7,7 +7,7 @@ and applies the rules of `dedup.verify.rules`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Literal, NamedTuple
 
@@ -203,6 +203,7 @@ def _judge(of: _Found, overlap: Overlap, config: VerifyConfig, *, swapped: bool)
     """Hold what was found against the rules; `swapped` tells that the caller's a is b here."""
     a, b, shown, evidence = of
     counts = shown.counts
+    jaccard, containment = overlap.jaccard, overlap.containment
     own, foreign = counts[kernels.OWN_A] - counts[kernels.OWN_B], 0
     exchanged = None
     ocr = config.profile == "ocr"
@@ -210,7 +211,7 @@ def _judge(of: _Found, overlap: Overlap, config: VerifyConfig, *, swapped: bool)
     if not isinstance(evidence, Evidence):
         found = evidence
     else:
-        found = decide(a, b, evidence, overlap.containment, config)
+        found = decide(a, b, evidence, containment, config)
         if isinstance(found, Verdict) and not ocr and a.unspaced and b.unspaced:
             dropped = None if found.fuller is None else _OTHER[found.fuller]
             against = unspaced.objection(a, b, shown, dropped)
@@ -220,7 +221,7 @@ def _judge(of: _Found, overlap: Overlap, config: VerifyConfig, *, swapped: bool)
         if ocr or evidence.replaced:
             exchanged = exchanged_facts(a, b, evidence)
     if not isinstance(found, Verdict):
-        verdict = keep_both(a, b, shown, found, exchanged, overlap.jaccard, overlap.containment, ocr=ocr)
+        verdict = keep_both(a, b, shown, found, exchanged, jaccard, containment, ocr=ocr)
     elif found.fuller is not None and is_digest((a, b), shown, found.fuller):
         verdict = Verdict("digest", None, "digest: holds the other whole among other items")
     else:
@@ -231,20 +232,17 @@ def _judge(of: _Found, overlap: Overlap, config: VerifyConfig, *, swapped: bool)
             verdict = verdict._replace(fuller=_OTHER[verdict.fuller])
     ratio = round(2 * shown.matched / max(1, a.n_tokens + b.n_tokens), 4)
     features = {"extra": own, "foreign": foreign, "windowed": int(shown.windowed)}
-    return _scored(verdict, overlap, ratio, features)
+    return ScoredPair(
+        verdict.relation,
+        round(jaccard, 4),
+        round(containment, 4),
+        ratio,
+        verdict.reason,
+        verdict.fuller,
+        features,
+    )
 
 
 def _too_late(days: float, overlap: Overlap) -> ScoredPair:
-    return _scored(Verdict("related", None, f"related: {days:.0f} days apart"), overlap)
-
-
-def _scored(
-    verdict: Verdict,
-    overlap: Overlap,
-    ratio: float | None = None,
-    features: Mapping[str, float] | None = None,
-) -> ScoredPair:
     jaccard, containment = round(overlap.jaccard, 4), round(overlap.containment, 4)
-    return ScoredPair(
-        verdict.relation, jaccard, containment, ratio, verdict.reason, verdict.fuller, features or {}
-    )
+    return ScoredPair("related", jaccard, containment, None, f"related: {days:.0f} days apart", None, {})

@@ -50,6 +50,8 @@ LIMITS: dict[Profile, Limits] = {
     # Nothing but typing: no clause, no fact.
     "strict": Limits(passage=3, clause=0, reworded=0.03, tokens_per_name=1e9),
 }
+# A scanner may have misread anything that stands against something.
+_OCR_AT_A_GLANCE = replace(LIMITS["ocr"], reworded=1, tokens_per_number=0)
 # Under so many tokens one word makes another notice.
 SHORT_TOKENS = 30
 SHORT_REWORDED = 0.15
@@ -112,12 +114,9 @@ def glance(a: View, b: View, survey: Survey, config: VerifyConfig) -> tuple[str,
         number, other = a.token(counts[kernels.CERTAIN_A]), b.token(counts[kernels.CERTAIN_B])
         objection = f"number {number} against {other}"
         return objection, objection
-    limits = LIMITS[config.profile]
-    if config.profile == "ocr":
-        # A scanner may have misread anything that stands against something.
-        limits = replace(limits, reworded=1, tokens_per_number=0)
+    limits = _OCR_AT_A_GLANCE if config.profile == "ocr" else LIMITS[config.profile]
     objections = _glance_at(a, counts, 0, limits), _glance_at(b, counts, 1, limits)
-    return objections if all(objections) else None
+    return objections if objections[0] and objections[1] else None
 
 
 def _glance_at(view: View, counts: list[int], side: int, limits: Limits) -> str:
@@ -139,9 +138,11 @@ def decide(
     if config.profile == "ocr":
         # Damaged letters leave few shingles whole.
         containment = 1.0
-    cases = [Case((a, b), evidence, side, LIMITS[config.profile], containment) for side in (0, 1)]
-    objections = objection(cases[0]), objection(cases[1])
-    return objections if all(objections) else _drop((a, b), evidence, objections)
+    views, limits = (a, b), LIMITS[config.profile]
+    against_a = objection(Case.of(views, evidence, 0, limits, containment))
+    against_b = objection(Case.of(views, evidence, 1, limits, containment))
+    objections = against_a, against_b
+    return objections if against_a and against_b else _drop(views, evidence, objections)
 
 
 def exchanged_facts(a: View, b: View, evidence: Evidence) -> float:
@@ -151,8 +152,7 @@ def exchanged_facts(a: View, b: View, evidence: Evidence) -> float:
     return len(evidence.numbers) + name_weight((a, b)) * evidence.names + evidence.days
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """A text that may be dropped for the other one, and what is known about the two."""
 
     views: tuple[View, View]
@@ -160,21 +160,23 @@ class Case:
     side: int  # which of the two would go
     limits: Limits
     containment: float
+    n: int  # its length in tokens
+    own: Side  # what it has of its own
 
-    @property
-    def n(self) -> int:
-        """Its length in tokens."""
-        return self.views[self.side].n_tokens
-
-    @property
-    def own(self) -> Side:
-        """What it has of its own."""
-        return self.evidence.sides[self.side]
+    @classmethod
+    def of(
+        cls, views: tuple[View, View], evidence: Evidence, side: int, limits: Limits, containment: float
+    ) -> Case:
+        """Return the case of one of two texts."""
+        return cls(views, evidence, side, limits, containment, views[side].n_tokens, evidence.sides[side])
 
 
 def objection(case: Case) -> str:
     """Say why a text must not be dropped for the other, "" when nothing speaks against it."""
-    return next(filter(None, (rule(case) for rule in RULES.values())), "")
+    for rule in _RULES:
+        if said := rule(case):
+            return said
+    return ""
 
 
 def _passage(case: Case) -> str:
@@ -328,6 +330,7 @@ RULES: dict[str, Callable[[Case], str]] = {
     "time": _other_time,
     "series": _series,
 }
+_RULES = tuple(RULES.values())
 
 
 def name_weight(views: tuple[View, View]) -> float:
