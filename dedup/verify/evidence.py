@@ -292,7 +292,7 @@ def _compare_stages(
     left, right = _chosen(marked[0], i1, i2, _OWN_OR_FRAMED), _chosen(marked[1], j1, j2, _OWN_OR_FRAMED)
     if len(left) > REWORDED or len(right) > REWORDED:
         return
-    tokens_a, tokens_b = a.tokens, b.tokens
+    tokens_a, tokens_b = a.words, b.words
     if meant & marks.STAGE and not evidence.stage:
         evidence.stage = exchanged_stage([tokens_a[p] for p in left], [tokens_b[p] for p in right])
     # A body that acts is named with a capital; "in committee" is no event.
@@ -318,13 +318,13 @@ def _count_facts(
     # A longer passage that stands where a few words did was put in, not exchanged for them.
     if few and many <= REWORDED and many <= 3 * few + 5:
         if (numbers_a or known_a) and (numbers_b or known_b):
-            heard.swaps[0].extend(number_of(a.tokens[p]) for p in numbers_a + known_a)
-            heard.swaps[1].extend(number_of(b.tokens[p]) for p in numbers_b + known_b)
+            heard.swaps[0].extend(number_of(a.words[p]) for p in numbers_a + known_a)
+            heard.swaps[1].extend(number_of(b.words[p]) for p in numbers_b + known_b)
         evidence.names += min(len(names_a), len(names_b))
         if facts[0] & _CALENDAR and facts[1] & _CALENDAR:
             evidence.days += exchanges_days(
-                [a.tokens[p] for p in left if a.classes[p] & TOKEN_CAPITAL],
-                [b.tokens[p] for p in right if b.classes[p] & TOKEN_CAPITAL],
+                [a.words[p] for p in left if a.classes[p] & TOKEN_CAPITAL],
+                [b.words[p] for p in right if b.classes[p] & TOKEN_CAPITAL],
             ) or names_other_day(a, b, left, right)
     exchanged = bool(names_a and names_b)
     for side, view, places, names in ((side_a, a, left, names_a), (side_b, b, right, names_b)):
@@ -336,7 +336,7 @@ def _count_facts(
 def _capitals(view: View, places: list[int]) -> list[str]:
     """Return the names among own tokens, those that the other text has elsewhere included."""
     return [
-        view.tokens[p]
+        view.words[p]
         for p in places
         if view.classes[p] & TOKEN_CAPITAL
         and not view.classes[p] & (TOKEN_NUMBER | TOKEN_SENTENCE_START)
@@ -358,7 +358,7 @@ def _own_facts(
         lacked = marked[p] == marks.LACKED
         fact = int(facts[p])
         if fact & marks.NUMBER:
-            if not is_list_number(classes, p, number_of(view.tokens[p])) and not is_date_stamp(view, p):
+            if not is_list_number(view, p) and not is_date_stamp(view, p):
                 (lacking if lacked else known).append(p)
         elif lacked:
             if classes[p] & TOKEN_CAPITAL and is_name(view, other, p):

@@ -111,7 +111,7 @@ def glance(a: View, b: View, survey: Survey, config: VerifyConfig) -> tuple[str,
     """
     counts = survey.counts
     if config.profile != "ocr" and counts[kernels.CERTAIN]:
-        number, other = a.token(counts[kernels.CERTAIN_A]), b.token(counts[kernels.CERTAIN_B])
+        number, other = a.words[counts[kernels.CERTAIN_A]], b.words[counts[kernels.CERTAIN_B]]
         objection = f"number {number} against {other}"
         return objection, objection
     limits = _OCR_AT_A_GLANCE if config.profile == "ocr" else LIMITS[config.profile]
