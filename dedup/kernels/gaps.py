@@ -157,7 +157,7 @@ def weigh_gaps(
                 # A plain word has one form.
                 if marks_a[t] == OWN and (known_a[t] or facts_a[t] != 0):
                     for u in range(b1, b2):
-                        if marks_b[u] == OWN and folded_a[t] == folded_b[u]:
+                        if folded_a[t] == folded_b[u] and marks_b[u] == OWN:
                             marks_a[t] = CANCELLED
                             marks_b[u] = CANCELLED
                             own[0] -= 1

@@ -218,6 +218,8 @@ def _judge(of: _Found, overlap: Overlap, config: VerifyConfig, *, swapped: bool)
             found = (against, against) if against else found
         only_a, only_b = evidence.sides
         own, foreign = only_a.prose - only_b.prose, only_a.foreign - only_b.foreign
+        if ocr or a.capitals == b.capitals == "nothing":
+            evidence.hear()
         if ocr or evidence.replaced:
             exchanged = exchanged_facts(a, b, evidence)
     if not isinstance(found, Verdict):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import starmap
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,12 +70,19 @@ class Evidence:
     replaced: str = ""  # a passage that another stands for again and again, where capitals name nothing
     # Names that stand against other names in texts of one source, wherever else the other text has them.
     subjects: tuple[Sequence[str], Sequence[str]] = ((), ())
+    unheard: Callable[[], None] | None = None  # adds what only words tell: facts exchanged, stages
+
+    def hear(self) -> None:
+        """Add what only words tell; lengths and passages stay as they are."""
+        if self.unheard is not None:
+            self.unheard()
+            self.unheard = None
 
 
 def collect(
     a: View, b: View, survey: Survey, most: tuple[int, float, float], *, ocr: bool = False
 ) -> Evidence:
-    """Gather the evidence from an alignment.
+    """Gather all evidence from an alignment.
 
     Parameters
     ----------
@@ -87,12 +96,10 @@ def collect(
     ocr : bool
         Forgive letters taken for others.
     """
-    limits = np.array([most], np.float64)
-    return next(
-        collect_pairs(
-            [(a, b)], survey.among, [survey.number], limits[:, 0].copy(), limits[:, 1:].copy(), ocr=ocr
-        )
-    )
+    longest, own = np.array(most[:1], np.float64), np.array([most[1:]], np.float64)
+    evidence = next(collect_pairs([(a, b)], survey.among, [survey.number], longest, own, ocr=ocr))
+    evidence.hear()
+    return evidence
 
 
 def collect_pairs(
@@ -104,7 +111,7 @@ def collect_pairs(
     *,
     ocr: bool = False,
 ) -> Iterator[Evidence]:
-    """Gather the evidence of some pairs at once.
+    """Gather the evidence of some pairs at once; what only words tell is left until it is heard.
 
     Parameters
     ----------
@@ -144,32 +151,34 @@ def collect_pairs(
     n_words = kernels.sum_pairs(
         pairs, surveys.left, surveys.right, tokens.key, tokens.key_offsets, tokens.offsets, tokens.starts,
         tokens.hashes, tokens.facts, tokens.classes, cased, titles, titles_at, marks_at, surveys.marks, rest,
-        surveys.gaps_at, spans, rows, longest, most, one_source, sums,
-        swapped, words,
+        surveys.gaps_at, spans, rows, longest, most, one_source, sums, swapped,
+        words,
     )  # fmt: skip
-    needed = words[:n_words, 2].tolist()
-    spoken = zip(_gaps_of(words[:n_words], spans, rows), needed, strict=True)
-    at, what = next(spoken, _NOTHING)
-    own = starmap(Side, sums.tolist())
-    for k, (pair, sides, names) in enumerate(
-        zip(views, zip(own, own, strict=True), swapped.tolist(), strict=True)
+    spoken: dict[int, list[_Gap]] = {}
+    for (k, gap, row), what in zip(
+        _gaps_of(words[:n_words], spans, rows), words[:n_words, 2].tolist(), strict=True
     ):
-        counts = shown[k].counts
-        sides[0].foreign += counts[gaps.FOREIGN_A]
-        sides[1].foreign += counts[gaps.FOREIGN_B]
+        spoken.setdefault(k, []).append(_Gap(gap, row, what))
+    own = starmap(Side, sums.tolist())
+    sides = zip(own, own, strict=True)
+    for k, ((a, b), one, both, names) in enumerate(zip(views, shown, sides, swapped.tolist(), strict=True)):
+        counts = one.counts
+        both[0].foreign += counts[gaps.FOREIGN_A]
+        both[1].foreign += counts[gaps.FOREIGN_B]
         moved = counts[gaps.MOVED_A : gaps.MOVED_B + 1]
-        evidence = Evidence(sides, shown[k].matched, counts[gaps.RUNS], moved, names)
-        if at[0] == k:
-            heard = _Heard()
+        evidence = Evidence(both, one.matched, counts[gaps.RUNS], moved, names)
+        if k in spoken:
             left = rest[int(marks_at[chosen[k]]) :]
-            while at[0] == k:
-                _hear(*pair, at[1], at[2], what, shown[k], left, heard, evidence)
-                at, what = next(spoken, _NOTHING)
-            _conclude(heard, evidence)
+            evidence.unheard = partial(_hear, a, b, spoken[k], one, left, evidence)
         yield evidence
 
 
-_NOTHING: tuple[tuple[int, list[int], list[int]], int] = ((-1, [], []), 0)
+class _Gap(NamedTuple):
+    """A gap, its row, and what its words are needed for."""
+
+    span: list[int]
+    row: list[int]
+    what: int
 
 
 @dataclass(slots=True)
@@ -226,28 +235,25 @@ def _settle_words(
 
 
 def _hear(
-    a: View, b: View, gap: list[int], row: list[int], what: int, survey: Survey, rest: NDArray[np.bool_],
-    heard: _Heard, evidence: Evidence,
-) -> None:  # fmt: skip
-    """Add what the words of a gap say."""
-    i1, i2, j1, j2 = gap
-    if what & kernels.FOR_STAGES:
-        meant = row[equals.ALL_MEANS_A] & row[equals.ALL_MEANS_B]
-        _compare_stages(a, b, gap, meant, survey.marks, heard, evidence)
-    if what & kernels.FOR_REPLACED:
-        evidence.replaced = f"{' '.join(a.tokens[i1:i2])} against {' '.join(b.tokens[j1:j2])}"
-    if not what & (kernels.FOR_FACTS | kernels.FOR_SUBJECTS):
-        return
-    left, right = _places(rest[i1:i2], i1), _places(rest[a.n_tokens + j1 : a.n_tokens + j2], j1)
-    if what & kernels.FOR_SUBJECTS:
-        heard.subjects[0].extend(_capitals(a, left))
-        heard.subjects[1].extend(_capitals(b, right))
-    if what & kernels.FOR_FACTS:
-        facts = row[equals.MEANS_A], row[equals.MEANS_B]
-        _count_facts(a, b, left, right, facts, survey.marks, heard, evidence)
-
-
-def _conclude(heard: _Heard, evidence: Evidence) -> None:
+    a: View, b: View, spoken: Sequence[_Gap], survey: Survey, rest: NDArray[np.bool_], evidence: Evidence
+) -> None:
+    """Add what the words of some gaps say."""
+    heard = _Heard()
+    for gap, row, what in spoken:
+        i1, i2, j1, j2 = gap
+        if what & kernels.FOR_STAGES:
+            meant = row[equals.ALL_MEANS_A] & row[equals.ALL_MEANS_B]
+            _compare_stages(a, b, gap, meant, survey.marks, heard, evidence)
+        if what & kernels.FOR_REPLACED:
+            evidence.replaced = f"{' '.join(a.tokens[i1:i2])} against {' '.join(b.tokens[j1:j2])}"
+        if what & (kernels.FOR_FACTS | kernels.FOR_SUBJECTS):
+            left, right = _places(rest[i1:i2], i1), _places(rest[a.n_tokens + j1 : a.n_tokens + j2], j1)
+            if what & kernels.FOR_SUBJECTS:
+                heard.subjects[0].extend(_capitals(a, left))
+                heard.subjects[1].extend(_capitals(b, right))
+            if what & kernels.FOR_FACTS:
+                facts = row[equals.MEANS_A], row[equals.MEANS_B]
+                _count_facts(a, b, left, right, facts, survey.marks, heard, evidence)
     only_a, only_b = exchanged(heard.swaps)
     evidence.numbers = list(zip(only_a.elements(), only_b.elements(), strict=False))
     evidence.subjects = heard.subjects

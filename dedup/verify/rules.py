@@ -139,14 +139,19 @@ def decide(
         # Damaged letters leave few shingles whole.
         containment = 1.0
     views, limits = (a, b), LIMITS[config.profile]
-    against_a = objection(Case.of(views, evidence, 0, limits, containment))
-    against_b = objection(Case.of(views, evidence, 1, limits, containment))
+    case_a = Case.of(views, evidence, 0, limits, containment)
+    case_b = Case.of(views, evidence, 1, limits, containment)
+    against_a, against_b = objection(case_a, _BY_LENGTH), objection(case_b, _BY_LENGTH)
+    if not (against_a and against_b):
+        evidence.hear()
+        against_a = against_a or objection(case_a, _BY_FACTS)
+        against_b = against_b or objection(case_b, _BY_FACTS)
     objections = against_a, against_b
     return objections if against_a and against_b else _drop(views, evidence, objections)
 
 
 def exchanged_facts(a: View, b: View, evidence: Evidence) -> float:
-    """Return how many facts were exchanged in place."""
+    """Return how many facts were exchanged in place, all words heard."""
     if evidence.replaced:
         return float(a.n_tokens)
     return len(evidence.numbers) + name_weight((a, b)) * evidence.names + evidence.days
@@ -171,9 +176,12 @@ class Case(NamedTuple):
         return cls(views, evidence, side, limits, containment, views[side].n_tokens, evidence.sides[side])
 
 
-def objection(case: Case) -> str:
-    """Say why a text must not be dropped for the other, "" when nothing speaks against it."""
-    for rule in _RULES:
+_Rule = Callable[[Case], str]
+
+
+def objection(case: Case, rules: Sequence[_Rule]) -> str:
+    """Say which of some rules speaks against dropping a text for the other, "" when none does."""
+    for rule in rules:
         if said := rule(case):
             return said
     return ""
@@ -314,7 +322,7 @@ def _series(case: Case) -> str:
 
 
 # Each says "" or an objection; the first one that objects gives the reason.
-RULES: dict[str, Callable[[Case], str]] = {
+RULES: dict[str, _Rule] = {
     "passage": _passage,
     "clause": _clause,
     "reworded": _reworded,
@@ -330,7 +338,9 @@ RULES: dict[str, Callable[[Case], str]] = {
     "time": _other_time,
     "series": _series,
 }
-_RULES = tuple(RULES.values())
+# What these ask for is known before any word is heard.
+_BY_LENGTH = _passage, _clause, _reworded, _scattered
+_BY_FACTS = tuple(RULES.values())[len(_BY_LENGTH) :]
 
 
 def name_weight(views: tuple[View, View]) -> float:
