@@ -113,10 +113,13 @@ def weigh_gaps(
     counts[RUNS] = blocks.shape[0]
     for k in range(blocks.shape[0]):
         counts[COMMON] += blocks[k, 2]
+    # Sums of their own go many tokens at once, those in an array one by one.
+    n_house_a = n_house_b = 0
     for t in range(n_a):
-        counts[FOREIGN_A] += marks_a[t] == HOUSE
+        n_house_a += marks_a[t] == HOUSE
     for t in range(n_b):
-        counts[FOREIGN_B] += marks_b[t] == HOUSE
+        n_house_b += marks_b[t] == HOUSE
+    counts[FOREIGN_A], counts[FOREIGN_B] = n_house_a, n_house_b
     frames = np.zeros(4, np.int64)
     find_frames(blocks, classes_a, cased_a, classes_b, cased_b, frames)
     n_text = (n_a, n_b)
@@ -148,10 +151,12 @@ def weigh_gaps(
                 mark_moved(hashes_a, known_a, start, end, runs_b, marks_a)
             elif side == 1 and long_b:
                 mark_moved(hashes_b, known_b, start, end, runs_a, marks_b)
-            own[side] = 0
+            n_moved = n_own = 0
             for t in range(start, end):
-                counts[MOVED_A + side] += marks[t] == MOVED
-                own[side] += marks[t] == OWN
+                n_moved += marks[t] == MOVED
+                n_own += marks[t] == OWN
+            counts[MOVED_A + side] += n_moved
+            own[side] = n_own
         if own[0] > 0 and own[1] > 0 and min(own[0], own[1]) <= REWORDED_TOKENS:
             for t in range(a1, a2):
                 # A plain word has one form.
