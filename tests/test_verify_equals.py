@@ -53,7 +53,24 @@ SPOKEN = (
 )
 GAP = st.lists(
     st.sampled_from(
-        (*SPOKEN, "s", "12", "4.2", "seven", "forty", "Monday", "March", "über", "b2b", "400", "000")
+        (
+            *SPOKEN,
+            "s",
+            "12",
+            "4.2",
+            "seven",
+            "forty",
+            "Monday",
+            "March",
+            "über",
+            "b2b",
+            "400",
+            "000",
+            "4",
+            "2",
+            "中",
+            "国",
+        )
     ),
     max_size=7,
 )
@@ -64,6 +81,8 @@ GAP = st.lists(
 @example(["women", "s"], ["womens"])
 @example(["organise", "senators"], ["sens", "organize"])
 @example(["seven", "colour"], ["color"])
+@example(["colour", "4.2"], ["4", "2", "color"])
+@example(["中", "国", "senators"], ["国", "sens"])
 def test_settled_gaps_are_left_as_the_rules_leave_them(left: list[str], right: list[str]) -> None:
     begin, end = "quoth the raven nevermore tapping at my door ", " gently rapping upon a midnight dreary"
     a, b = (View(*_key(begin + " ".join(some) + end)) for some in (left, right))
