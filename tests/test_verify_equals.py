@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from dedup.kernels import equals
 from dedup.normaliser.key import make_key
 from dedup.verify import View
-from dedup.verify.align import Survey, survey
+from dedup.verify.align import survey
 from dedup.verify.equate import cancel
+from dedup.verify.evidence import settle
 from dedup.verify.facts import is_abbreviation, is_variant, may_vary
 
 LETTERS = st.text("abs", min_size=1, max_size=11)
@@ -87,9 +88,11 @@ def test_settled_gaps_are_left_as_the_rules_leave_them(left: list[str], right: l
     begin, end = "quoth the raven nevermore tapping at my door ", " gently rapping upon a midnight dreary"
     a, b = (View(*_key(begin + " ".join(some) + end)) for some in (left, right))
     shown = survey(a, b)
-    rows, rests = settle(shown, a.n_tokens)
+    no_limit = np.full(1, np.inf), np.full((1, 2), np.inf)
+    rest, rows, _ = settle(shown.among, np.array([0]), *no_limit, ocr=False)
+    rests = rest[: a.n_tokens], rest[a.n_tokens :]
     settled = 0
-    for (i1, i2, j1, j2), row in zip(shown.gaps.tolist(), rows, strict=True):
+    for (i1, i2, j1, j2), row in zip(shown.gaps.tolist(), rows.tolist(), strict=True):
         own = [
             [p for p in range(*span) if marks[p] in b"\1\6"]
             for span, marks in zip(((i1, i2), (j1, j2)), shown.marks, strict=True)
@@ -102,18 +105,6 @@ def test_settled_gaps_are_left_as_the_rules_leave_them(left: list[str], right: l
         found = [p for p in range(i1, i2) if rests[0][p]], [p for p in range(j1, j2) if rests[1][p]]
         assert found == expected
     assume(settled)
-
-
-def settle(shown: Survey, n_a: int) -> tuple[list[list[int]], tuple[list[bool], list[bool]]]:
-    """Return a row for each gap and what is left of either text."""
-    among, tokens = shown.among, shown.among.tokens
-    rest, rows = np.empty(len(among.marks), np.bool_), np.empty((len(shown.gaps), equals.N_COLUMNS), np.int32)
-    equals.settle_pairs(
-        np.array([0]), among.left, among.right, tokens.key, tokens.key_offsets, tokens.offsets, tokens.starts,
-        tokens.facts, tokens.classes, among.marks_at, among.marks, among.gaps_at, among.gaps,
-        np.full(1, np.inf), np.full((1, 2), np.inf), False, rest, rows, np.empty((len(rows), 2), np.int32),
-    )  # fmt: skip
-    return rows.tolist(), (rest[:n_a].tolist(), rest[n_a:].tolist())
 
 
 def _key(text: str) -> tuple[bytes, bytes]:

@@ -14,6 +14,7 @@ from dedup.kernels.cache import is_cold
 
 if TYPE_CHECKING:
     from dedup.verify import Tokens
+    from dedup.verify.align import Surveys
 
 # Two that meet but are told apart by their shingles alone, and two that must be aligned.
 _TEXT = " ".join(f"Word{number} stands in its {number}th place." for number in range(40))
@@ -32,7 +33,7 @@ def warm() -> None:
     # About half of the compiler's work is to align pairs.
     helper = _fork(_align)
     deduplicate(_records(_STRANGERS))
-    _weigh()
+    _settle()
     helper.join()
     deduplicate(_records(_TWINS))
 
@@ -58,31 +59,44 @@ def _help(function: Callable[[], None], parent: int) -> None:
     function()
 
 
-def _weigh() -> None:
+def _settle() -> None:
     import numpy as np
 
-    from dedup.kernels.gaps import N_COUNTS
-    from dedup.verify import View
-    from dedup.verify.align import Surveys
-    from dedup.verify.evidence import collect_pairs
+    from dedup.verify.evidence import settle
 
-    two = _two_words()
-    one, both = np.array([0]), np.array([0, 1])
-    surveys = Surveys(
-        two, one, one + 1, np.ones(2, np.uint8), 2 * both, np.array([[0, 1, 0, 1]], np.int32), both,
-        [[0] * N_COUNTS], windowed=False,
-    )  # fmt: skip
-    views = View.of(two, 0), View.of(two, 1)
-    next(collect_pairs([views], surveys, [0], np.ones(1), np.ones((1, 2))))
+    settle(_two_surveyed(), np.array([0]), np.ones(1), np.ones((1, 2)), ocr=False)
 
 
 def _align() -> None:
     import numpy as np
 
+    from dedup.kernels.equals import N_COLUMNS
+    from dedup.verify import View
     from dedup.verify.align import survey_pairs
+    from dedup.verify.evidence import sum_up
 
+    two = _two_words()
     none = np.array([False]), np.zeros(0, np.uint8)
-    next(survey_pairs(_two_words(), np.array([0]), np.array([1]), *none))
+    next(survey_pairs(two, np.array([0]), np.array([1]), *none))
+    views, rest, rows = (
+        (View.of(two, 0), View.of(two, 1)),
+        np.zeros(2, np.bool_),
+        np.zeros((1, N_COLUMNS), np.int32),
+    )
+    sum_up([views], _two_surveyed(), np.array([0]), np.ones(1), np.ones((1, 2)), rest, rows)
+
+
+def _two_surveyed() -> Surveys:
+    """Return the survey of two words that differ."""
+    import numpy as np
+
+    from dedup.verify.align import Surveys
+
+    one, both = np.array([0]), np.array([0, 1])
+    gaps = np.array([[0, 1, 0, 1]], np.int32)
+    return Surveys(
+        _two_words(), one, one + 1, np.ones(2, np.uint8), 2 * both, gaps, both, [[0]], windowed=False
+    )
 
 
 def _two_words() -> Tokens:

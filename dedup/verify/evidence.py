@@ -126,38 +126,17 @@ def collect_pairs(
     ocr : bool
         Forgive letters taken for others.
     """
-    tokens, spans, marks_at = surveys.tokens, surveys.gaps, surveys.marks_at
-    pairs, cased = np.array(chosen, np.int64), np.array([one != "nothing" for one in tokens.capitals])
+    pairs = np.array(chosen, np.int64)
     if ocr:
         # Most of what is left of damaged texts are other readings: all of it is looked at.
-        most = np.full_like(most, np.inf)
-        longest = np.full_like(longest, np.inf)
-    rest = np.empty(len(surveys.marks), np.bool_)
-    rows = np.empty((len(spans), equals.N_COLUMNS), np.int32)
-    unsettled = np.empty((len(spans), 2), np.int32)
-    n_unsettled = equals.settle_pairs(
-        pairs, surveys.left, surveys.right, tokens.key, tokens.key_offsets, tokens.offsets, tokens.starts,
-        tokens.facts, tokens.classes, marks_at, surveys.marks, surveys.gaps_at, spans, longest, most, ocr,
-        rest, rows, unsettled,
-    )  # fmt: skip
+        longest, most = np.full_like(longest, np.inf), np.full_like(most, np.inf)
     shown = [Survey(surveys, p) for p in chosen]
-    for k, gap, row in _gaps_of(unsettled[:n_unsettled], spans, rows):
-        start = int(marks_at[chosen[k]])
-        _settle_words(*views[k], gap, row, shown[k], rest[start:], ocr=ocr)
-    titles, titles_at = _hash_titles(views, surveys, pairs)
-    one_source = np.array([a.source is not None and a.source == b.source for a, b in views], np.bool_)
-    sums, swapped = np.zeros((2 * len(pairs), kernels.N_SUMS), np.int64), np.zeros(len(pairs), np.int64)
-    words = np.empty((len(spans), 3), np.int32)
-    n_words = kernels.sum_pairs(
-        pairs, surveys.left, surveys.right, tokens.key, tokens.key_offsets, tokens.offsets, tokens.starts,
-        tokens.hashes, tokens.facts, tokens.classes, cased, titles, titles_at, marks_at, surveys.marks, rest,
-        surveys.gaps_at, spans, rows, longest, most, one_source, sums, swapped,
-        words,
-    )  # fmt: skip
+    rest, rows, unsettled = settle(surveys, pairs, longest, most, ocr=ocr)
+    for k, gap, row in _gaps_of(unsettled, surveys.gaps, rows):
+        _settle_words(*views[k], gap, row, shown[k], rest[int(surveys.marks_at[chosen[k]]) :], ocr=ocr)
+    sums, swapped, words = sum_up(views, surveys, pairs, longest, most, rest, rows)
     spoken: dict[int, list[_Gap]] = {}
-    for (k, gap, row), what in zip(
-        _gaps_of(words[:n_words], spans, rows), words[:n_words, 2].tolist(), strict=True
-    ):
+    for (k, gap, row), what in zip(_gaps_of(words, surveys.gaps, rows), words[:, 2].tolist(), strict=True):
         spoken.setdefault(k, []).append(_Gap(gap, row, what))
     own = starmap(Side, sums.tolist())
     sides = zip(own, own, strict=True)
@@ -168,9 +147,52 @@ def collect_pairs(
         moved = counts[gaps.MOVED_A : gaps.MOVED_B + 1]
         evidence = Evidence(both, one.matched, counts[gaps.RUNS], moved, names)
         if k in spoken:
-            left = rest[int(marks_at[chosen[k]]) :]
+            left = rest[int(surveys.marks_at[chosen[k]]) :]
             evidence.unheard = partial(_hear, a, b, spoken[k], one, left, evidence)
         yield evidence
+
+
+def settle(
+    surveys: Surveys, pairs: NDArray[np.int64], longest: NDArray[np.float64], most: NDArray[np.float64],
+    *, ocr: bool,
+) -> tuple[NDArray[np.bool_], NDArray[np.int32], NDArray[np.int32]]:  # fmt: skip
+    """Take from the gaps of some pairs what is one word in two spellings.
+
+    Return what is left, a row for each gap, and the gaps that need a closer look:
+    see `dedup.kernels.equals.settle_pairs`.
+    """
+    tokens, n_gaps = surveys.tokens, len(surveys.gaps)
+    rest = np.empty(len(surveys.marks), np.bool_)
+    rows, unsettled = np.empty((n_gaps, equals.N_COLUMNS), np.int32), np.empty((n_gaps, 2), np.int32)
+    n_unsettled = equals.settle_pairs(
+        pairs, surveys.left, surveys.right, tokens.key, tokens.key_offsets, tokens.offsets, tokens.starts,
+        tokens.facts, tokens.classes, surveys.marks_at, surveys.marks, surveys.gaps_at, surveys.gaps, longest,
+        most, ocr, rest, rows, unsettled,
+    )  # fmt: skip
+    return rest, rows, unsettled[:n_unsettled]
+
+
+def sum_up(
+    views: Sequence[tuple[View, View]], surveys: Surveys, pairs: NDArray[np.int64],
+    longest: NDArray[np.float64], most: NDArray[np.float64], rest: NDArray[np.bool_], rows: NDArray[np.int32],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:  # fmt: skip
+    """Sum up what is left of the gaps of some pairs.
+
+    Return a row of sums for each text, the names exchanged in each pair, and the gaps whose words are
+    needed: see `dedup.kernels.evidence.sum_pairs`.
+    """
+    tokens, n_gaps = surveys.tokens, len(surveys.gaps)
+    cased = np.array([one != "nothing" for one in tokens.capitals])
+    titles, titles_at = _hash_titles(views, surveys, pairs)
+    one_source = np.array([a.source is not None and a.source == b.source for a, b in views], np.bool_)
+    sums, swapped = np.zeros((2 * len(pairs), kernels.N_SUMS), np.int64), np.zeros(len(pairs), np.int64)
+    words = np.empty((n_gaps, 3), np.int32)
+    n_words = kernels.sum_pairs(
+        pairs, surveys.left, surveys.right, tokens.key, tokens.key_offsets, tokens.offsets, tokens.starts,
+        tokens.hashes, tokens.facts, tokens.classes, cased, titles, titles_at, surveys.marks_at,
+        surveys.marks, rest, surveys.gaps_at, surveys.gaps, rows, longest, most, one_source, sums, swapped, words,
+    )  # fmt: skip
+    return sums, swapped, words[:n_words]
 
 
 class _Gap(NamedTuple):

@@ -66,6 +66,8 @@ def special_words() -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.
 def hash_words(words: list[str]) -> NDArray[np.uint64]:
     """Return the words' hashes as tokens."""
     hashes = np.empty(len(words), np.uint64)
+    if not words:
+        return hashes
     key = " ".join(words).encode()
     hash_tokens(np.frombuffer(key, np.uint8), 0, len(key), hashes)
     return hashes
