@@ -190,7 +190,8 @@ def sum_up(
     n_words = kernels.sum_pairs(
         pairs, surveys.left, surveys.right, tokens.key, tokens.key_offsets, tokens.offsets, tokens.starts,
         tokens.hashes, tokens.facts, tokens.classes, cased, titles, titles_at, surveys.marks_at,
-        surveys.marks, rest, surveys.gaps_at, surveys.gaps, rows, longest, most, one_source, sums, swapped, words,
+        surveys.marks, rest, surveys.gaps_at, surveys.gaps, rows, longest, most, one_source, sums, swapped,
+        words,
     )  # fmt: skip
     return sums, swapped, words[:n_words]
 
