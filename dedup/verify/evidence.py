@@ -70,12 +70,12 @@ class Evidence:
     replaced: str = ""  # a passage that another stands for again and again, where capitals name nothing
     # Names that stand against other names in texts of one source, wherever else the other text has them.
     subjects: tuple[Sequence[str], Sequence[str]] = ((), ())
-    unheard: Callable[[], None] | None = None  # adds what only words tell: facts exchanged, stages
+    unheard: Callable[[Evidence], None] | None = None  # adds what only words tell: facts exchanged, stages
 
     def hear(self) -> None:
         """Add what only words tell; lengths and passages stay as they are."""
         if self.unheard is not None:
-            self.unheard()
+            self.unheard(self)
             self.unheard = None
 
 
@@ -148,7 +148,7 @@ def collect_pairs(
         evidence = Evidence(both, one.matched, counts[gaps.RUNS], moved, names)
         if k in spoken:
             left = rest[int(surveys.marks_at[chosen[k]]) :]
-            evidence.unheard = partial(_hear, a, b, spoken[k], one, left, evidence)
+            evidence.unheard = partial(_hear, a, b, spoken[k], one, left)
         yield evidence
 
 
