@@ -108,7 +108,7 @@ ROWS: dict[str, _Row] = {
         lambda case: f"{case.n} tokens",
     ),
     "correction": _Row(
-        "announces a correction", lambda _: "no", lambda case: "yes" if case.own.correction else "no"
+        "announces a correction", lambda _: "no", lambda case: "yes" if case.own.corrections else "no"
     ),
     "time": _Row("returns in other words", lambda _: f"within {rules.NOTICE_DAYS} days, or as it was", _days),
     "series": _Row("one of a series", lambda _: "no", lambda _: "no"),
@@ -148,7 +148,7 @@ def _verifier(
     evidence = collect(*views, shown, _NEVER_HOPELESS, ocr=ocr)
     limits = rules.limits_of(config.verify.profile)
     containment = 1.0 if ocr else overlap.containment
-    cases = [Case(views, evidence, side, limits, containment) for side in (0, 1)]
+    cases = [Case.of(views, evidence, side, limits, containment) for side in (0, 1)]
     checks = []
     for name, rule in rules.RULES.items():
         row = ROWS[name]

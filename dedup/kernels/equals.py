@@ -8,7 +8,6 @@ from dedup.kernels.cache import kernel
 from dedup.kernels.facts import (
     CAPITAL,
     CLASS_CAPITAL,
-    CLASS_NUMBER,
     FRAMED,
     LACKED,
     MONTH,
@@ -19,13 +18,8 @@ from dedup.kernels.facts import (
 )
 
 # Columns of a gap's row; those of the second text follow those of the first. Own tokens, what they mean,
-# what they and furniture mean; whether the spellings are settled; and of what is left once words in two
-# spellings are gone: tokens, those near the top, those that stand nowhere in the other text, and those in
-# small letters.
-(
-    N_OWN_A, N_OWN_B, MEANS_A, MEANS_B, ALL_MEANS_A, ALL_MEANS_B, SETTLED, REST_A, REST_B, LEAD_A, LEAD_B,
-    NEW_A, NEW_B, SMALL_A, SMALL_B, N_COLUMNS,
-) = range(16)  # fmt: skip
+# what they and furniture mean; and whether the spellings are settled.
+N_OWN_A, N_OWN_B, MEANS_A, MEANS_B, ALL_MEANS_A, ALL_MEANS_B, SETTLED, N_COLUMNS = range(8)
 
 # A typing slip changes one letter of a word of 5, two of a word of 9; Iran and Iraq are no slip.
 SLIP_LENGTH = 5
@@ -36,6 +30,7 @@ REWORDED_TOKENS = 40
 VARIANT_PAIRS = 400
 _ABBREVIATION = 4
 _VALUES = VALUE | NUMBER
+_ALL, _DIGITS = np.bool_(False), np.bool_(True)
 
 
 @kernel
@@ -56,7 +51,13 @@ def token_end(key, starts, t):  # type: ignore[no-untyped-def]
 
 @kernel
 def _look_at(key, start, end):  # type: ignore[no-untyped-def]
-    """Return whether a token is ASCII, whether it is letters only, and whether it has a digit."""
+    """Return whether a token is ASCII or a Chinese character, is letters only, and has a digit."""
+    if (
+        end - start == 3
+        and 0xE4 <= key[start] <= 0xE9
+        and not (key[start] == 0xE4 and key[start + 1] == 0xB7)
+    ):
+        return True, True, False
     ascii_only, letters, digits = True, True, False
     for at in range(start, end):
         byte = key[at]
@@ -142,7 +143,9 @@ def _is_abbreviation(a, a1, a2, b, b1, b2):  # type: ignore[no-untyped-def]
 
 @kernel
 def is_one_word(a, a1, a2, b, b1, b2):  # type: ignore[no-untyped-def]
-    """Tell whether two ASCII words are spellings or one short for the other."""
+    """Tell whether two words, ASCII or a character, are spellings or one short for the other."""
+    if a[a1] >= 128 or b[b1] >= 128:
+        return False
     if a[a1] != b[b1] and _is_digit(a[a1]) == _is_digit(b[b1]):
         return False
     if _is_variant(a, a1, a2, b, b1, b2):
@@ -153,16 +156,22 @@ def is_one_word(a, a1, a2, b, b1, b2):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _joined_equal(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2):  # type: ignore[no-untyped-def]
-    """Tell whether the letters of both sides are the same, cut into words elsewhere."""
+def _joined_equal(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2, digits_only):  # type: ignore[no-untyped-def]
+    """Tell whether the letters, or the digits, of both sides are the same, cut into words elsewhere."""
     t, u = a1, b1
     p = end_a = q = end_b = np.int64(0)
     while True:
-        while p == end_a and t < a2:
+        while (p == end_a and t < a2) or (p < end_a and digits_only and not _is_digit(key_a[p])):
+            if p < end_a:
+                p += 1
+                continue
             if rest_a[t]:
                 p, end_a = np.int64(starts_a[t]), token_end(key_a, starts_a, t)
             t += 1
-        while q == end_b and u < b2:
+        while (q == end_b and u < b2) or (q < end_b and digits_only and not _is_digit(key_b[q])):
+            if q < end_b:
+                q += 1
+                continue
             if rest_b[u]:
                 q, end_b = np.int64(starts_b[u]), token_end(key_b, starts_b, u)
             u += 1
@@ -175,7 +184,18 @@ def _joined_equal(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, 
 
 
 @kernel
-def _cancel_spellings(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2):  # type: ignore[no-untyped-def]
+def _drop_numbers(key, starts, rest, start, end, drop):  # type: ignore[no-untyped-def]
+    """Return how many words with a digit are left, and take them out if so told."""
+    n_numbers = 0
+    for t in range(start, end):
+        if rest[t] and _look_at(key, np.int64(starts[t]), token_end(key, starts, t))[2]:
+            n_numbers += 1
+            rest[t] = not drop
+    return n_numbers
+
+
+@kernel
+def cancel_spellings(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2):  # type: ignore[no-untyped-def]
     """Take words of a and b in two spellings out of `rest_a` and `rest_b`."""
     for t in range(a1, a2):
         if not rest_a[t]:
@@ -218,78 +238,130 @@ def _settle(row, rest_a, key_a, starts_a, a1, a2, rest_b, key_b, starts_b, b1, b
         letters[side] = True
         for t in range(a1 if side == 0 else b1, a2 if side == 0 else b2):
             if rest[t]:
-                ascii_only, only_letters, _ = _look_at(key, np.int64(starts[t]), token_end(key, starts, t))
-                if not ascii_only:
+                plain, only_letters, _ = _look_at(key, np.int64(starts[t]), token_end(key, starts, t))
+                if not plain:
                     return False
                 letters[side] = letters[side] and only_letters
     if not alone:
-        if _joined_equal(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2):
+        if _joined_equal(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2, _ALL):
             rest_a[a1:a2] = False
             rest_b[b1:b2] = False
             return True
-        if not letters[0] and not letters[1]:
-            return False
         if row[MEANS_A] & (WEEKDAY | MONTH) and row[MEANS_B] & (WEEKDAY | MONTH):
             return False
+        if not letters[0] and not letters[1]:
+            # "4.2" and "4 2"; as many numbers on either side are not cut apart: 1.5 is not 15.
+            numbers_a = _drop_numbers(key_a, starts_a, rest_a, a1, a2, _ALL)
+            numbers_b = _drop_numbers(key_b, starts_b, rest_b, b1, b2, _ALL)
+            if numbers_a > 0 and numbers_b > 0 and numbers_a != numbers_b and _joined_equal(
+                key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2, _DIGITS
+            ):  # fmt: skip
+                n_a -= _drop_numbers(key_a, starts_a, rest_a, a1, a2, _DIGITS)
+                n_b -= _drop_numbers(key_b, starts_b, rest_b, b1, b2, _DIGITS)
         if n_a * n_b > VARIANT_PAIRS:
             return True
-    _cancel_spellings(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2)
+    cancel_spellings(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2)
     return True
 
 
 @kernel
-def settle_gaps(
-    gaps, top, key_a, starts_a, marks_a, facts_a, classes_a, rest_a, key_b, starts_b, marks_b, facts_b,
-    classes_b, rest_b, rows,
+def _settle_gap(
+    gap, key_a, starts_a, marks_a, facts_a, classes_a, rest_a, key_b, starts_b, marks_b, facts_b, classes_b,
+    rest_b, row,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Fill a row for each gap (int32, n_gaps × N_COLUMNS), and mark what is left of either side.
+    """Fill the row of a gap, and mark what is left of either side."""
+    for side in range(2):
+        marks = marks_a if side == 0 else marks_b
+        facts = facts_a if side == 0 else facts_b
+        classes = classes_a if side == 0 else classes_b
+        rest = rest_a if side == 0 else rest_b
+        n_own = 0
+        own = 0
+        framed = 0
+        for t in range(gap[2 * side], gap[2 * side + 1]):
+            mark = marks[t]
+            fact = np.int64(facts[t])
+            if classes[t] & CLASS_CAPITAL:
+                fact |= CAPITAL
+            rest[t] = mark == OWN or mark == LACKED
+            if rest[t]:
+                n_own += 1
+                own |= fact
+            elif mark == FRAMED:
+                framed |= fact
+        row[N_OWN_A + side] = n_own
+        row[MEANS_A + side] = own
+        row[ALL_MEANS_A + side] = own | framed
+    a1, a2, b1, b2 = np.int64(gap[0]), np.int64(gap[1]), np.int64(gap[2]), np.int64(gap[3])
+    row[SETTLED] = _settle(row, rest_a, key_a, starts_a, a1, a2, rest_b, key_b, starts_b, b1, b2)
+
+
+@kernel
+def settle_pairs(
+    pairs, left, right, key, key_offsets, offsets, starts, facts, classes, marks_at, marks, gaps_at, gaps,
+    longest, most, damaged, rest, rows, unsettled,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Fill a row (int32, n_gaps × N_COLUMNS) for each gap of some pairs, and mark what is left of each side.
 
     Parameters
     ----------
-    gaps : int32 (n_gaps, 4)
-    top : int
-        Tokens near the top.
-    key_a, starts_a : uint8, uint32
-        The tokens' bytes and where each begins; `marks_a` (uint8), `facts_a` (uint16), `classes_a` (uint8).
-    rest_a : bool
-        One per token, filled: own, and not cancelled by a word of the other side. Where a gap is not settled,
-        all own tokens are left: numbers in words, days and scripts other than Latin need a closer look.
+    pairs : int64
+        Places in `left` and `right` (int64), which number documents.
+    key, key_offsets, offsets, starts, facts, classes
+        As in `dedup.verify.Tokens`.
+    marks_at, marks, gaps_at, gaps
+        As `dedup.kernels.gaps.survey_pairs` fills them.
+    longest, most : float64 (n_pairs), float64 (n_pairs × 2)
+        Where both texts have more than this of their own, what follows is not looked at.
+    damaged : bool
+        Whether all gaps with two sides need a closer look.
+    rest : bool
+        One per mark: own, and not cancelled by a word of the other side. Where a gap is not settled, all own
+        tokens are left: numbers in words, days and scripts other than Latin need a closer look.
+    unsettled : int32 (n_gaps, 2)
+        Filled with the pair's place in `pairs` and the gap, for all gaps that need a closer look.
+
+    Returns
+    -------
+    int
+        How many those are.
     """
-    for g in range(gaps.shape[0]):
-        row = rows[g]
-        row[:] = 0
-        for side in range(2):
-            marks = marks_a if side == 0 else marks_b
-            facts = facts_a if side == 0 else facts_b
-            classes = classes_a if side == 0 else classes_b
-            rest = rest_a if side == 0 else rest_b
-            n_own = 0
-            own = 0
-            framed = 0
-            for t in range(gaps[g, 2 * side], gaps[g, 2 * side + 1]):
-                mark = marks[t]
-                fact = np.int64(facts[t])
-                if classes[t] & CLASS_CAPITAL:
-                    fact |= CAPITAL
-                rest[t] = mark == OWN or mark == LACKED
-                if rest[t]:
-                    n_own += 1
-                    own |= fact
-                elif mark == FRAMED:
-                    framed |= fact
-            row[N_OWN_A + side] = n_own
-            row[MEANS_A + side] = own
-            row[ALL_MEANS_A + side] = own | framed
-        a1, a2 = np.int64(gaps[g, 0]), np.int64(gaps[g, 1])
-        b1, b2 = np.int64(gaps[g, 2]), np.int64(gaps[g, 3])
-        row[SETTLED] = _settle(row, rest_a, key_a, starts_a, a1, a2, rest_b, key_b, starts_b, b1, b2)
-        for side in range(2):
-            marks = marks_a if side == 0 else marks_b
-            classes = classes_a if side == 0 else classes_b
-            rest = rest_a if side == 0 else rest_b
-            for t in range(gaps[g, 2 * side], gaps[g, 2 * side + 1]):
-                if rest[t]:
-                    row[REST_A + side] += 1
-                    row[LEAD_A + side] += t < top
-                    row[NEW_A + side] += marks[t] == LACKED
-                    row[SMALL_A + side] += not classes[t] & (CLASS_CAPITAL | CLASS_NUMBER)
+    n_unsettled = 0
+    own = np.zeros(2, np.int64)
+    passage = np.zeros(2, np.int64)
+    for k in range(pairs.shape[0]):
+        p = pairs[k]
+        a, b = left[p], right[p]
+        begin_a, end_a, begin_b, end_b = offsets[a], offsets[a + 1], offsets[b], offsets[b + 1]
+        place, middle = marks_at[p], marks_at[p] + end_a - begin_a
+        marks_a, marks_b = marks[place:middle], marks[middle : marks_at[p + 1]]
+        rest_a, rest_b = rest[place:middle], rest[middle : marks_at[p + 1]]
+        key_a, key_b = key[key_offsets[a] : key_offsets[a + 1]], key[key_offsets[b] : key_offsets[b + 1]]
+        starts_a, starts_b = starts[begin_a:end_a], starts[begin_b:end_b]
+        facts_a, facts_b = facts[begin_a:end_a], facts[begin_b:end_b]
+        classes_a, classes_b = classes[begin_a:end_a], classes[begin_b:end_b]
+        own[:] = 0
+        passage[:] = 0
+        for g in range(gaps_at[p], gaps_at[p + 1]):
+            row = rows[g]
+            _settle_gap(
+                gaps[g], key_a, starts_a, marks_a, facts_a, classes_a, rest_a, key_b, starts_b, marks_b,
+                facts_b, classes_b, rest_b, row,
+            )  # fmt: skip
+            if not row[SETTLED] or (damaged and row[N_OWN_A] and row[N_OWN_B]):
+                # What will be left of it is not known yet.
+                unsettled[n_unsettled, 0], unsettled[n_unsettled, 1] = k, g
+                n_unsettled += 1
+                continue
+            for side in range(2):
+                some = rest_a if side == 0 else rest_b
+                n_left = 0
+                for t in range(gaps[g, 2 * side], gaps[g, 2 * side + 1]):
+                    n_left += some[t]
+                own[side] += n_left
+                passage[side] = max(passage[side], n_left)
+            if (passage[0] > longest[k] or own[0] > most[k, 0]) and (
+                passage[1] > longest[k] or own[1] > most[k, 1]
+            ):
+                break
+    return n_unsettled

@@ -69,7 +69,7 @@ def name_facts(
     mask = np.uint64(special.shape[0] - 1)
     articles = np.zeros(16, np.uint64)
     for d in range(key_offsets.shape[0] - 1):
-        n_articles = 0
+        n_inside = n_capital = n_articles = n_characters = 0
         begin, n_tokens = class_offsets[d], class_offsets[d + 1] - class_offsets[d]
         key, classes = keys[key_offsets[d] : key_offsets[d + 1]], all_classes[begin : begin + n_tokens]
         hashes, starts = all_hashes[begin : begin + n_tokens], all_starts[begin : begin + n_tokens]
@@ -119,10 +119,10 @@ def name_facts(
                     slot = (slot + _U1) & mask
             folded[begin + t] = fold
             facts[begin + t] = fact
-            tallies[d, 3] += classes[t] & CLASS_CHARACTER != 0
+            n_characters += classes[t] & CLASS_CHARACTER != 0
             if not classes[t] & (CLASS_SENTENCE | CLASS_NUMBER | CLASS_CHARACTER):
-                tallies[d, 0] += 1
-                tallies[d, 1] += classes[t] & CLASS_CAPITAL != 0
+                n_inside += 1
+                n_capital += classes[t] & CLASS_CAPITAL != 0
             if fact & NOUNS and n_articles < articles.shape[0]:
                 known = False
                 for k in range(n_articles):
@@ -130,7 +130,12 @@ def name_facts(
                 if not known:
                     articles[n_articles] = value
                     n_articles += 1
-        tallies[d, 2] = n_articles
+        tallies[d, 0], tallies[d, 1], tallies[d, 2], tallies[d, 3] = (
+            n_inside,
+            n_capital,
+            n_articles,
+            n_characters,
+        )
 
 
 @kernel

@@ -35,7 +35,7 @@ from dedup.kernels.frames import (
     drop_dateline,
     find_frames,
 )
-from dedup.kernels.passages import MOVED_RUN, holds, list_numbers, list_runs, mark_moved
+from dedup.kernels.passages import goes_on, holds, list_numbers, list_runs, mark_moved
 
 # Places in `counts`. Those of the second text follow those of the first.
 (
@@ -107,16 +107,19 @@ def weigh_gaps(
     numbers_a, numbers_b = list_numbers(folded_a, facts_a), list_numbers(folded_b, facts_b)
     long_a, long_b = _LOOK, _LOOK
     for g in range(gaps.shape[0]):
-        long_a = long_a or gaps[g, 1] - gaps[g, 0] >= MOVED_RUN
-        long_b = long_b or gaps[g, 3] - gaps[g, 2] >= MOVED_RUN
-    runs_a, runs_b = list_runs(hashes_a, long_b), list_runs(hashes_b, long_a)
+        long_a = long_a or goes_on(known_a, np.int64(gaps[g, 0]), np.int64(gaps[g, 1]))
+        long_b = long_b or goes_on(known_b, np.int64(gaps[g, 2]), np.int64(gaps[g, 3]))
+    runs_a, runs_b = list_runs(hashes_a, known_a, long_b), list_runs(hashes_b, known_b, long_a)
     counts[RUNS] = blocks.shape[0]
     for k in range(blocks.shape[0]):
         counts[COMMON] += blocks[k, 2]
+    # Sums of their own go many tokens at once, those in an array one by one.
+    n_house_a = n_house_b = 0
     for t in range(n_a):
-        counts[FOREIGN_A] += marks_a[t] == HOUSE
+        n_house_a += marks_a[t] == HOUSE
     for t in range(n_b):
-        counts[FOREIGN_B] += marks_b[t] == HOUSE
+        n_house_b += marks_b[t] == HOUSE
+    counts[FOREIGN_A], counts[FOREIGN_B] = n_house_a, n_house_b
     frames = np.zeros(4, np.int64)
     find_frames(blocks, classes_a, cased_a, classes_b, cased_b, frames)
     n_text = (n_a, n_b)
@@ -144,20 +147,22 @@ def weigh_gaps(
             for t in range(start, end):
                 if marks[t] != HOUSE:
                     marks[t] = OWN
-            if end - start >= MOVED_RUN:
-                if side == 0:
-                    mark_moved(hashes_a, start, end, runs_b, marks_a)
-                else:
-                    mark_moved(hashes_b, start, end, runs_a, marks_b)
-            own[side] = 0
+            if side == 0 and long_a:
+                mark_moved(hashes_a, known_a, start, end, runs_b, marks_a)
+            elif side == 1 and long_b:
+                mark_moved(hashes_b, known_b, start, end, runs_a, marks_b)
+            n_moved = n_own = 0
             for t in range(start, end):
-                counts[MOVED_A + side] += marks[t] == MOVED
-                own[side] += marks[t] == OWN
+                n_moved += marks[t] == MOVED
+                n_own += marks[t] == OWN
+            counts[MOVED_A + side] += n_moved
+            own[side] = n_own
         if own[0] > 0 and own[1] > 0 and min(own[0], own[1]) <= REWORDED_TOKENS:
             for t in range(a1, a2):
-                if marks_a[t] == OWN:
+                # A plain word has one form.
+                if marks_a[t] == OWN and (known_a[t] or facts_a[t] != 0):
                     for u in range(b1, b2):
-                        if marks_b[u] == OWN and folded_a[t] == folded_b[u]:
+                        if folded_a[t] == folded_b[u] and marks_b[u] == OWN:
                             marks_a[t] = CANCELLED
                             marks_b[u] = CANCELLED
                             own[0] -= 1

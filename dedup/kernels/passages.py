@@ -71,30 +71,53 @@ def list_numbers(folded, facts):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def list_runs(hashes, wanted):  # type: ignore[no-untyped-def]
-    """Return a table of the runs of a text, empty if they are not wanted."""
-    n_runs = max(np.int64(0), np.int64(hashes.shape[0]) - MOVED_RUN + 1) * wanted
-    table = open_table(np.int64(n_runs))
+def goes_on(known, start, end):  # type: ignore[no-untyped-def]
+    """Tell whether so many tokens of the other text follow each other that they may have moved."""
+    at = start + MOVED_RUN - 1
+    while at < end:
+        first = at
+        while first > at - MOVED_RUN and known[first]:
+            first -= 1
+        if first == at - MOVED_RUN:
+            return True
+        # No run holds this token.
+        at = first + MOVED_RUN
+    return False
+
+
+@kernel
+def list_runs(hashes, known, wanted):  # type: ignore[no-untyped-def]
+    """Return a table of the runs of a text whose tokens the other text has, empty if they are not wanted."""
+    n = hashes.shape[0] if wanted else 0
+    n_known = 0
+    for t in range(n):
+        n_known += known[t]
+    table = open_table(np.int64(n_known))
     mask = np.uint64(table.shape[0] - 1)
-    for t in range(n_runs):
-        insert(table, mask, _run_hash(hashes, t))
+    length = 0
+    for t in range(n):
+        length = length + 1 if known[t] else 0
+        if length >= MOVED_RUN:
+            insert(table, mask, _run_hash(hashes, t - MOVED_RUN + 1))
     return table
 
 
 @kernel
-def mark_moved(hashes, start, end, table, marks):  # type: ignore[no-untyped-def]
+def mark_moved(hashes, known, start, end, table, marks):  # type: ignore[no-untyped-def]
     """Mark runs of a gap that stand in the other text."""
     mask = np.uint64(table.shape[0] - 1)
-    at = start
-    last = end - MOVED_RUN
-    while at <= last:
-        if holds(table, mask, _run_hash(hashes, at)):
-            stop = at + MOVED_RUN
-            while stop < end and holds(table, mask, _run_hash(hashes, stop - MOVED_RUN + 1)):
-                stop += 1
-            for k in range(at, stop):
+    length = 0
+    free = start
+    marking = False
+    for t in range(start, end):
+        first = t - MOVED_RUN + 1
+        length = length + 1 if known[t] else 0
+        if length >= MOVED_RUN and first >= free and holds(table, mask, _run_hash(hashes, first)):
+            marking = True
+            for k in range(first, t + 1):
                 if marks[k] == OWN:
                     marks[k] = MOVED
-            at = stop
-        else:
-            at += 1
+        elif marking:
+            # What has moved is not looked at once more.
+            marking = False
+            free = t

@@ -8,8 +8,13 @@ import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
+from typing import TYPE_CHECKING
 
 from dedup.kernels.cache import is_cold
+
+if TYPE_CHECKING:
+    from dedup.verify import Tokens
+    from dedup.verify.align import Surveys
 
 # Two that meet but are told apart by their shingles alone, and two that must be aligned.
 _TEXT = " ".join(f"Word{number} stands in its {number}th place." for number in range(40))
@@ -28,7 +33,7 @@ def warm() -> None:
     # About half of the compiler's work is to align pairs.
     helper = _fork(_align)
     deduplicate(_records(_STRANGERS))
-    _settle_words()
+    _settle()
     helper.join()
     deduplicate(_records(_TWINS))
 
@@ -54,27 +59,55 @@ def _help(function: Callable[[], None], parent: int) -> None:
     function()
 
 
-def _settle_words() -> None:
+def _settle() -> None:
     import numpy as np
 
-    from dedup.kernels.equals import N_COLUMNS, settle_gaps
+    from dedup.verify.evidence import settle
 
-    word, token = np.frombuffer(b"word", np.uint8), np.frombuffer(b"\1", np.uint8)
-    text = word, np.zeros(1, np.uint32), token, np.zeros(1, np.uint16), token, np.zeros(1, np.bool_)
-    settle_gaps(np.array([[0, 1, 0, 1]], np.int32), 1, *text, *text, np.empty((1, N_COLUMNS), np.int32))
+    settle(_two_surveyed(), np.array([0]), np.ones(1), np.ones((1, 2)), ocr=False)
 
 
 def _align() -> None:
     import numpy as np
 
-    from dedup.verify import Tokens
+    from dedup.kernels.equals import N_COLUMNS
+    from dedup.verify import View
     from dedup.verify.align import survey_pairs
+    from dedup.verify.evidence import sum_up
 
-    # Made by hand: the kernel that reads tokens is compiled by the other process.
+    two = _two_words()
+    none = np.array([False]), np.zeros(0, np.uint8)
+    next(survey_pairs(two, np.array([0]), np.array([1]), *none))
+    views, rest, rows = (
+        (View.of(two, 0), View.of(two, 1)),
+        np.zeros(2, np.bool_),
+        np.zeros((1, N_COLUMNS), np.int32),
+    )
+    sum_up([views], _two_surveyed(), np.array([0]), np.ones(1), np.ones((1, 2)), rest, rows)
+
+
+def _two_surveyed() -> Surveys:
+    """Return the survey of two words that differ."""
+    import numpy as np
+
+    from dedup.verify.align import Surveys
+
+    one, both = np.array([0]), np.array([0, 1])
+    gaps = np.array([[0, 1, 0, 1]], np.int32)
+    return Surveys(
+        _two_words(), one, one + 1, np.ones(2, np.uint8), 2 * both, gaps, both, [[0]], windowed=False
+    )
+
+
+def _two_words() -> Tokens:
+    """Return tokens made by hand: the kernel that reads them is compiled by the other process."""
+    import numpy as np
+
+    from dedup.verify import Tokens
+
     key, classes = np.frombuffer(b"wordword", np.uint8), np.frombuffer(b"\0\0", np.uint8)
     hashes, meanings, starts = np.zeros(2, np.uint64), np.zeros(2, np.uint16), np.zeros(2, np.uint32)
-    two = Tokens(
+    return Tokens(
         key, np.array([0, 4, 8]), classes, np.array([0, 1, 2]), hashes, hashes, meanings, starts,
         ["names", "names"], [False, False],
     )  # fmt: skip
-    next(survey_pairs(two, np.array([0]), np.array([1]), np.array([False]), np.zeros(0, np.uint8)))

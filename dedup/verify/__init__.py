@@ -7,7 +7,8 @@ and applies the rules of `dedup.verify.rules`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -17,10 +18,10 @@ from dedup.config import VerifyConfig
 from dedup.kernels import gaps as kernels
 from dedup.records import ScoredPair
 from dedup.verify import unspaced
-from dedup.verify.align import Survey, survey, survey_pairs
+from dedup.verify.align import Survey, Surveys, survey, survey_pairs
 from dedup.verify.cascade import decide_by_sets, shingle_sets
 from dedup.verify.digest import is_digest
-from dedup.verify.evidence import collect
+from dedup.verify.evidence import Evidence, collect_pairs
 from dedup.verify.relations import keep_both
 from dedup.verify.rules import (
     TITLED_TOKENS,
@@ -124,7 +125,9 @@ def relate(
         return _too_late(days, overlap)
     if min(a.n_tokens, b.n_tokens) < TITLED_TOKENS:
         house = _NO_HOUSE
-    return _judge(a, b, survey(a, b, house), overlap, config, swapped=swapped)
+    shown = survey(a, b, house).among
+    views = {int(shown.left[0]): a, int(shown.right[0]): b}
+    return _judge(next(_look(views.__getitem__, shown, config)), overlap, config, swapped=swapped)
 
 
 def relate_pairs(
@@ -163,37 +166,64 @@ def relate_pairs(
     ]
     near = np.array([day is None or day <= (config.max_days or 0) for day in days], np.bool_)
     in_house = np.minimum(sizes[left], sizes[right]) >= TITLED_TOKENS
-    shown = survey_pairs(tokens, first[near], second[near], in_house[near], tokens.mark_house(house))
-    pairs = zip(first.tolist(), second.tolist(), swapped.tolist(), near.tolist(), days, overlaps, strict=True)
-    for a, b, turned, is_near, day, overlap in pairs:
+    surveyed = survey_pairs(tokens, first[near], second[near], in_house[near], tokens.mark_house(house))
+    found = chain.from_iterable(_look(view, surveys, config) for surveys in surveyed)
+    for turned, is_near, day, overlap in zip(swapped.tolist(), near.tolist(), days, overlaps, strict=True):
         if is_near:
-            yield _judge(view(a), view(b), next(shown), overlap, config, swapped=turned)
+            yield _judge(next(found), overlap, config, swapped=turned)
         else:
             yield _too_late(day or 0, overlap)
 
 
-def _judge(
-    a: View, b: View, shown: Survey, overlap: Overlap, config: VerifyConfig, *, swapped: bool
-) -> ScoredPair:
-    """Hold a survey against the rules; `swapped` tells that the caller's a is b here."""
+class _Found(NamedTuple):
+    """Two documents, their alignment, and what speaks against dropping either, or the evidence."""
+
+    a: View
+    b: View
+    survey: Survey
+    shows: tuple[str, str] | Evidence
+
+
+def _look(view: Callable[[int], View], surveys: Surveys, config: VerifyConfig) -> Iterator[_Found]:
+    """Look at pairs at a glance, and closer at those for which it is not enough."""
+    views = [(view(a), view(b)) for a, b in zip(surveys.left.tolist(), surveys.right.tolist(), strict=True)]
+    shown = [Survey(surveys, p) for p in range(len(views))]
+    objections = [glance(a, b, one, config) for (a, b), one in zip(views, shown, strict=True)]
+    chosen = [p for p, said in enumerate(objections) if said is None]
+    limits, sizes = limits_of(config.profile), np.diff(surveys.tokens.offsets)
+    longest = np.full(len(chosen), limits.passage, np.float64)
+    most = limits.reworded * np.stack([sizes[surveys.left[chosen]], sizes[surveys.right[chosen]]], axis=1)
+    ocr = config.profile == "ocr"
+    evidence = collect_pairs([views[p] for p in chosen], surveys, chosen, longest, most, ocr=ocr)
+    for (a, b), one, said in zip(views, shown, objections, strict=True):
+        yield _Found(a, b, one, next(evidence) if said is None else said)
+
+
+def _judge(of: _Found, overlap: Overlap, config: VerifyConfig, *, swapped: bool) -> ScoredPair:
+    """Hold what was found against the rules; `swapped` tells that the caller's a is b here."""
+    a, b, shown, evidence = of
     counts = shown.counts
+    jaccard, containment = overlap.jaccard, overlap.containment
     own, foreign = counts[kernels.OWN_A] - counts[kernels.OWN_B], 0
-    found: Verdict | tuple[str, str] | None = glance(a, b, shown, config)
     exchanged = None
     ocr = config.profile == "ocr"
-    if found is None:
-        evidence = collect(a, b, shown, limits_of(config.profile).hopeless(a, b), ocr=ocr)
-        found = decide(a, b, evidence, overlap.containment, config)
+    found: Verdict | tuple[str, str]
+    if not isinstance(evidence, Evidence):
+        found = evidence
+    else:
+        found = decide(a, b, evidence, containment, config)
         if isinstance(found, Verdict) and not ocr and a.unspaced and b.unspaced:
             dropped = None if found.fuller is None else _OTHER[found.fuller]
             against = unspaced.objection(a, b, shown, dropped)
             found = (against, against) if against else found
         only_a, only_b = evidence.sides
         own, foreign = only_a.prose - only_b.prose, only_a.foreign - only_b.foreign
+        if ocr or a.capitals == b.capitals == "nothing":
+            evidence.hear()
         if ocr or evidence.replaced:
             exchanged = exchanged_facts(a, b, evidence)
     if not isinstance(found, Verdict):
-        verdict = keep_both(a, b, shown, found, exchanged, overlap.jaccard, overlap.containment, ocr=ocr)
+        verdict = keep_both(a, b, shown, found, exchanged, jaccard, containment, ocr=ocr)
     elif found.fuller is not None and is_digest((a, b), shown, found.fuller):
         verdict = Verdict("digest", None, "digest: holds the other whole among other items")
     else:
@@ -204,20 +234,17 @@ def _judge(
             verdict = verdict._replace(fuller=_OTHER[verdict.fuller])
     ratio = round(2 * shown.matched / max(1, a.n_tokens + b.n_tokens), 4)
     features = {"extra": own, "foreign": foreign, "windowed": int(shown.windowed)}
-    return _scored(verdict, overlap, ratio, features)
+    return ScoredPair(
+        verdict.relation,
+        round(jaccard, 4),
+        round(containment, 4),
+        ratio,
+        verdict.reason,
+        verdict.fuller,
+        features,
+    )
 
 
 def _too_late(days: float, overlap: Overlap) -> ScoredPair:
-    return _scored(Verdict("related", None, f"related: {days:.0f} days apart"), overlap)
-
-
-def _scored(
-    verdict: Verdict,
-    overlap: Overlap,
-    ratio: float | None = None,
-    features: Mapping[str, float] | None = None,
-) -> ScoredPair:
     jaccard, containment = round(overlap.jaccard, 4), round(overlap.containment, 4)
-    return ScoredPair(
-        verdict.relation, jaccard, containment, ratio, verdict.reason, verdict.fuller, features or {}
-    )
+    return ScoredPair("related", jaccard, containment, None, f"related: {days:.0f} days apart", None, {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,25 +29,78 @@ _ANCHOR_SHIFT = np.uint64(29)
 Run = tuple[int, int, int]  # first token in a, first token in b, length
 
 
-class Survey(NamedTuple):
-    """An alignment and what it shows at a glance.
+@dataclass(frozen=True, slots=True)
+class Surveys:
+    """The alignments of some pairs and what they show at a glance.
 
     Attributes
     ----------
-    gaps : numpy.ndarray of int32, shape (n_gaps, 4)
+    tokens : Tokens
+        All documents.
+    left, right : int64 (n_pairs,)
+        Their numbers.
+    marks, marks_at : uint8, int64 (n_pairs + 1,)
+        One per token, the left text's and then the right one's: `dedup.kernels.facts` names them.
+    gaps, gaps_at : int32 (n_gaps, 4), int64 (n_pairs + 1,)
         ``a[i1:i2]`` stands where ``b[j1:j2]`` does.
-    marks : tuple of bytes
-        One per token of a and of b: `dedup.kernels.facts` names them.
-    counts : list of int
+    counts : list of list of int
         Places are named in `dedup.kernels.gaps`.
     windowed : bool
         Too long to be aligned in one piece.
     """
 
+    tokens: Tokens
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    marks: NDArray[np.uint8]
+    marks_at: NDArray[np.int64]
     gaps: NDArray[np.int32]
-    marks: tuple[bytes, bytes]
-    counts: list[int]
+    gaps_at: NDArray[np.int64]
+    counts: list[list[int]]
     windowed: bool
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+
+class Survey:
+    """One of several alignments.
+
+    Parameters
+    ----------
+    among : Surveys
+    number : int
+        Its place among them.
+    """
+
+    __slots__ = ("_marks", "among", "counts", "number")
+
+    def __init__(self, among: Surveys, number: int) -> None:
+        self.among, self.number = among, number
+        self.counts = among.counts[number]
+        self._marks: tuple[bytes, bytes] | None = None
+
+    @property
+    def gaps(self) -> NDArray[np.int32]:
+        """``a[i1:i2]`` stands where ``b[j1:j2]`` does, int32, shape (n_gaps, 4)."""
+        start, end = self.among.gaps_at[self.number : self.number + 2].tolist()
+        return self.among.gaps[start:end]
+
+    @property
+    def marks(self) -> tuple[bytes, bytes]:
+        """One per token of a and of b: `dedup.kernels.facts` names them."""
+        if self._marks is None:
+            among = self.among
+            start, end = among.marks_at[self.number : self.number + 2].tolist()
+            first, last = among.tokens.offsets[among.left[self.number] :][:2].tolist()
+            middle = start + last - first
+            self._marks = among.marks[start:middle].tobytes(), among.marks[middle:end].tobytes()
+        return self._marks
+
+    @property
+    def windowed(self) -> bool:
+        """Too long to be aligned in one piece."""
+        return self.among.windowed
 
     @property
     def matched(self) -> int:
@@ -75,7 +128,7 @@ def survey(a: View, b: View, house: NDArray[np.uint64] | None = None) -> Survey:
     tokens, left, right = _together(a, b)
     in_house = np.array([house is not None and len(house) > 0])
     marked = tokens.mark_house(house) if house is not None else np.empty(0, np.uint8)
-    return next(survey_pairs(tokens, np.array([left]), np.array([right]), in_house, marked))
+    return Survey(next(survey_pairs(tokens, np.array([left]), np.array([right]), in_house, marked)), 0)
 
 
 def survey_pairs(
@@ -84,8 +137,8 @@ def survey_pairs(
     right: NDArray[np.int64],
     in_house: NDArray[np.bool_],
     house: NDArray[np.uint8],
-) -> Iterator[Survey]:
-    """Survey pairs of documents, in their order.
+) -> Iterator[Surveys]:
+    """Survey pairs of documents in their order, some at once.
 
     Parameters
     ----------
@@ -126,14 +179,13 @@ def _survey_some(
     runs: NDArray[np.int32],
     *,
     windowed: bool,
-) -> Iterator[Survey]:
+) -> Iterator[Surveys]:
     sizes = np.diff(tokens.offsets)
     marks_at = np.zeros(len(left) + 1, np.int64)
     np.cumsum(sizes[left] + sizes[right], out=marks_at[1:])
     marks = np.empty(int(marks_at[-1]), np.uint8)
     gaps_at = np.zeros(len(left) + 1, np.int64)
     counts = np.zeros((len(left), kernels.N_COUNTS), np.int64)
-    places, middles = marks_at.tolist(), sizes[left].tolist()
     most = len(runs) if windowed else int(np.minimum(sizes[left], sizes[right]).max())
     first = 0
     while first < len(left):
@@ -143,12 +195,13 @@ def _survey_some(
             first, left, right, in_house, tokens.offsets, tokens.hashes, tokens.folded, tokens.facts,
             tokens.classes, cased, house, runs, windowed, marks_at, marks, gaps_at, gaps, counts,
         )  # fmt: skip
-        rows, ends = counts[first:done].tolist(), gaps_at[first : done + 1].tolist()
-        for p, row in enumerate(rows):
-            at, end = places[first + p], places[first + p + 1]
-            middle = at + middles[first + p]
-            both = marks[at:middle].tobytes(), marks[middle:end].tobytes()
-            yield Survey(gaps[ends[p] : ends[p + 1]], both, row, windowed)
+        # The place of the next pair's gaps is overwritten.
+        some, places = slice(first, done), slice(first, done + 1)
+        yield Surveys(
+            tokens, left[some], right[some], marks, marks_at[places], gaps[: gaps_at[done]],
+            gaps_at[places].copy(),
+            counts[some].tolist(), windowed,
+        )  # fmt: skip
         first = done
 
 
@@ -156,16 +209,15 @@ def _together(a: View, b: View) -> tuple[Tokens, int, int]:
     """Return the tokens of both documents in one piece, and their numbers there."""
     if a.among is b.among:
         return a.among, a.number, b.number
-    no_key = np.empty(0, np.uint8), np.zeros(3, np.int64)  # hashes are all that is aligned
+    key, classes = np.concatenate([a.key_bytes, b.key_bytes]), np.concatenate([a.kinds, b.kinds])
+    key.flags.writeable = classes.flags.writeable = False
     offsets = np.array([0, a.n_tokens, a.n_tokens + b.n_tokens])
-    classes = np.concatenate([a.kinds, b.kinds])
-    classes.flags.writeable = False
     return (
         Tokens(
-            *no_key, classes, offsets,
+            key, np.array([0, len(a.key_bytes), len(key)]), classes, offsets,
             np.concatenate([a.hashes, b.hashes]), np.concatenate([a.folded, b.folded]),
-            np.concatenate([a.facts, b.facts]), np.empty(0, np.uint32), [a.capitals, b.capitals],
-            [a.unspaced, b.unspaced],
+            np.concatenate([a.facts, b.facts]), np.concatenate([a.starts, b.starts]),
+            [a.capitals, b.capitals], [a.unspaced, b.unspaced],
         ),
         0,
         1,

@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import starmap
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dedup.flags import TOKEN_CAPITAL, TOKEN_NUMBER, TOKEN_SENTENCE_START
 from dedup.kernels import equals, gaps
+from dedup.kernels import evidence as kernels
 from dedup.kernels import facts as marks
-from dedup.verify.align import Survey
-from dedup.verify.equate import cancel, names_other_day, same_amounts, same_reading
+from dedup.kernels.evidence import LONG_PASSAGE, REWORDED
+from dedup.verify.align import Survey, Surveys
+from dedup.verify.equate import (
+    names_other_day,
+    same_amounts,
+    same_reading,
+    without_same_facts,
+    without_variants,
+)
 from dedup.verify.facts import exchanges_days, number_of
+from dedup.verify.lexicon import hash_words
 from dedup.verify.names import beside_shared, is_date_stamp, is_list_number, is_name
 from dedup.verify.stages import count_bodies, exchanged_stage
 from dedup.verify.view import View
 
-# A gap up to here is a rewording in place, and facts on its two sides were exchanged for each other;
-# beyond it one passage stands where another did, and nothing follows from their facts.
-REWORDED = 20
-# A clause has at least so many times the tokens that stand in its place in the other text.
-CLAUSE_SHARE = 3
-# The lead says what happened: so many tokens from the top.
-LEAD_TOKENS = 80
-# A passage this long objects by its length alone: its facts add nothing.
-LONG_PASSAGE = 60
-# A passage of so many tokens is a sentence, or, with hardly a small letter, a headline or a contact. Fewer
-# tokens are a wording.
-SENTENCE_TOKENS = 10
-HEAD_SMALL_LETTERS = 0.25
-# A name written in characters or a word of a script without capitals.
-NAME_TOKENS = 6
 _CALENDAR = marks.WEEKDAY | marks.MONTH
-# Gaps without any of these hold words only.
-_MATTERS = marks.NUMBER | marks.CAPITAL | marks.CORRECTION
-_LEFT = b"\1"
 _OWN_OR_FRAMED = bytes((marks.OWN, marks.LACKED, marks.FRAMED))
 _OWN_OR_CANCELLED = bytes((marks.OWN, marks.LACKED, marks.CANCELLED))
 
 
 @dataclass(slots=True)
 class Side:
-    """What one text has and the other lacks, furniture and moved passages left out."""
+    """What one text has and the other lacks, furniture and moved passages left out.
+
+    Fields stand in the order of `dedup.kernels.evidence`.
+    """
 
     own: int = 0  # tokens
     longest: int = 0  # own tokens in one gap
@@ -54,7 +52,7 @@ class Side:
     foreign: int = 0  # tokens of furniture, datelines and house text
     lead: int = 0  # own tokens near the top
     prose: int = 0  # own tokens in passages of a sentence's length
-    correction: bool = False  # announces a correction
+    corrections: int = 0  # words that announce a correction
 
 
 @dataclass(slots=True)
@@ -64,22 +62,27 @@ class Evidence:
     sides: tuple[Side, Side]
     matched: int
     n_runs: int
-    numbers: list[tuple[str, str]] = field(default_factory=list)  # numbers exchanged, mere swaps left out
-    names: list[tuple[str, str]] = field(default_factory=list)  # names exchanged
+    moved: Sequence[int]  # tokens of either found elsewhere in the other text
+    names: int  # names that stand against names
+    numbers: Sequence[tuple[str, str]] = ()  # numbers exchanged, mere swaps left out
     days: int = 0  # gaps in which one weekday or month stands for another
     stage: str = ""  # what the lead of one says was done, and of the other was not
-    moved: list[int] = field(default_factory=lambda: [0, 0])  # tokens found elsewhere in the other text
-    swaps: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))  # numbers in one place
     replaced: str = ""  # a passage that another stands for again and again, where capitals name nothing
-    # Names that stand against other names, wherever else the other text may have them.
-    subjects: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
-    bodies: Counter[str] = field(default_factory=Counter)
+    # Names that stand against other names in texts of one source, wherever else the other text has them.
+    subjects: tuple[Sequence[str], Sequence[str]] = ((), ())
+    unheard: Callable[[Evidence], None] | None = None  # adds what only words tell: facts exchanged, stages
+
+    def hear(self) -> None:
+        """Add what only words tell; lengths and passages stay as they are."""
+        if self.unheard is not None:
+            self.unheard(self)
+            self.unheard = None
 
 
 def collect(
     a: View, b: View, survey: Survey, most: tuple[int, float, float], *, ocr: bool = False
 ) -> Evidence:
-    """Gather the evidence from an alignment.
+    """Gather all evidence from an alignment.
 
     Parameters
     ----------
@@ -93,77 +96,199 @@ def collect(
     ocr : bool
         Forgive letters taken for others.
     """
-    counts = survey.counts
-    evidence = Evidence((Side(), Side()), survey.matched, counts[gaps.RUNS])
-    evidence.moved = counts[gaps.MOVED_A : gaps.MOVED_B + 1]
-    evidence.sides[0].foreign, evidence.sides[1].foreign = counts[gaps.FOREIGN_A : gaps.FOREIGN_B + 1]
-    caseless = a.capitals == b.capitals == "nothing"
-    seen: set[tuple[str, str]] = set()
-    rows, rests = _settle(a, b, survey)
-
-    def hopeless(side: Side, own: float) -> bool:
-        return side.longest > most[0] or side.own > own
-
-    for gap, row in zip(survey.gaps.tolist(), rows, strict=True):
-        i1, i2, j1, j2 = gap
-        n_left, n_right, facts_left, facts_right, *meant = row[: equals.SETTLED]
-        # A headline that only one text has says nothing of the other's stage.
-        if min(i1, j1) < LEAD_TOKENS and (n_left or n_right or all(meant)):
-            _compare_stages(a, b, gap, meant, survey.marks, evidence)
-        if not n_left and not n_right:
-            continue
-        left = right = None
-        if n_left and n_right:
-            if ocr and _same_reading(a, b, gap, survey.marks):
-                continue
-            if not row[equals.SETTLED]:
-                left, right = _chosen(rests[0], i1, i2, _LEFT), _chosen(rests[1], j1, j2, _LEFT)
-                left, right = cancel(a, b, left, right, facts_left, facts_right)
-                _recount(row, 0, a, left, survey.marks[0])
-                _recount(row, 1, b, right, survey.marks[1])
-            if caseless and row[equals.REST_A] and row[equals.REST_B]:
-                _note_replaced(a, b, gap, seen, evidence)
-        if row[equals.REST_A] or row[equals.REST_B]:
-            # At the very ends stand remains of furniture.
-            inside = i1 + j1 and (i2 < a.n_tokens or j2 < b.n_tokens)
-            _count_tokens(a, row, 0, evidence.sides[0], inside=inside)
-            _count_tokens(b, row, 1, evidence.sides[1], inside=inside)
-            if (facts_left | facts_right) & _MATTERS:
-                if left is None or right is None:
-                    left, right = _chosen(rests[0], i1, i2, _LEFT), _chosen(rests[1], j1, j2, _LEFT)
-                _count_facts(a, b, left, right, (facts_left, facts_right), evidence, survey.marks)
-            if not ocr and hopeless(evidence.sides[0], most[1]) and hopeless(evidence.sides[1], most[2]):
-                break
-    only_a, only_b = exchanged(evidence.swaps)
-    evidence.numbers = list(zip(only_a.elements(), only_b.elements(), strict=False))
-    if not evidence.stage:
-        evidence.stage = min((body for body, n in evidence.bodies.items() if n), default="")
+    longest, own = np.array(most[:1], np.float64), np.array([most[1:]], np.float64)
+    evidence = next(collect_pairs([(a, b)], survey.among, [survey.number], longest, own, ocr=ocr))
+    evidence.hear()
     return evidence
 
 
-def _settle(a: View, b: View, survey: Survey) -> tuple[list[list[int]], tuple[bytes, bytes]]:
-    """Return a row for each gap (columns of `dedup.kernels.equals`) and what is left of either text."""
-    rows = np.empty((len(survey.gaps), equals.N_COLUMNS), np.int32)
-    rests = np.empty(a.n_tokens, np.bool_), np.empty(b.n_tokens, np.bool_)
-    marked = [np.frombuffer(marks_, np.uint8) for marks_ in survey.marks]
-    equals.settle_gaps(
-        survey.gaps, LEAD_TOKENS, a.key_bytes, a.starts, marked[0], a.facts, a.kinds, rests[0],
-        b.key_bytes, b.starts, marked[1], b.facts, b.kinds, rests[1], rows,
+def collect_pairs(
+    views: Sequence[tuple[View, View]],
+    surveys: Surveys,
+    chosen: Sequence[int],
+    longest: NDArray[np.float64],
+    most: NDArray[np.float64],
+    *,
+    ocr: bool = False,
+) -> Iterator[Evidence]:
+    """Gather the evidence of some pairs at once; what only words tell is left until it is heard.
+
+    Parameters
+    ----------
+    views : sequence of tuple of View
+        The documents of each pair.
+    surveys : Surveys
+    chosen : sequence of int
+        The pairs' places among `surveys`.
+    longest, most : numpy.ndarray of float64, shape (n_pairs,), (n_pairs, 2)
+        The longest passage and the numbers of tokens of their own that a and b may have: beyond them the
+        rest of the evidence changes nothing.
+    ocr : bool
+        Forgive letters taken for others.
+    """
+    pairs = np.array(chosen, np.int64)
+    if ocr:
+        # Most of what is left of damaged texts are other readings: all of it is looked at.
+        longest, most = np.full_like(longest, np.inf), np.full_like(most, np.inf)
+    shown = [Survey(surveys, p) for p in chosen]
+    rest, rows, unsettled = settle(surveys, pairs, longest, most, ocr=ocr)
+    for k, gap, row in _gaps_of(unsettled, surveys.gaps, rows):
+        _settle_words(*views[k], gap, row, shown[k], rest[int(surveys.marks_at[chosen[k]]) :], ocr=ocr)
+    sums, swapped, words = sum_up(views, surveys, pairs, longest, most, rest, rows)
+    spoken: dict[int, list[_Gap]] = {}
+    for (k, gap, row), what in zip(_gaps_of(words, surveys.gaps, rows), words[:, 2].tolist(), strict=True):
+        spoken.setdefault(k, []).append(_Gap(gap, row, what))
+    own = starmap(Side, sums.tolist())
+    sides = zip(own, own, strict=True)
+    for k, ((a, b), one, both, names) in enumerate(zip(views, shown, sides, swapped.tolist(), strict=True)):
+        counts = one.counts
+        both[0].foreign += counts[gaps.FOREIGN_A]
+        both[1].foreign += counts[gaps.FOREIGN_B]
+        moved = counts[gaps.MOVED_A : gaps.MOVED_B + 1]
+        evidence = Evidence(both, one.matched, counts[gaps.RUNS], moved, names)
+        if k in spoken:
+            left = rest[int(surveys.marks_at[chosen[k]]) :]
+            evidence.unheard = partial(_hear, a, b, spoken[k], one, left)
+        yield evidence
+
+
+def settle(
+    surveys: Surveys, pairs: NDArray[np.int64], longest: NDArray[np.float64], most: NDArray[np.float64],
+    *, ocr: bool,
+) -> tuple[NDArray[np.bool_], NDArray[np.int32], NDArray[np.int32]]:  # fmt: skip
+    """Take from the gaps of some pairs what is one word in two spellings.
+
+    Return what is left, a row for each gap, and the gaps that need a closer look:
+    see `dedup.kernels.equals.settle_pairs`.
+    """
+    tokens, n_gaps = surveys.tokens, len(surveys.gaps)
+    rest = np.empty(len(surveys.marks), np.bool_)
+    rows, unsettled = np.empty((n_gaps, equals.N_COLUMNS), np.int32), np.empty((n_gaps, 2), np.int32)
+    n_unsettled = equals.settle_pairs(
+        pairs, surveys.left, surveys.right, tokens.key, tokens.key_offsets, tokens.offsets, tokens.starts,
+        tokens.facts, tokens.classes, surveys.marks_at, surveys.marks, surveys.gaps_at, surveys.gaps, longest,
+        most, ocr, rest, rows, unsettled,
     )  # fmt: skip
-    return rows.tolist(), (rests[0].tobytes(), rests[1].tobytes())
+    return rest, rows, unsettled[:n_unsettled]
 
 
-def _recount(row: list[int], side: int, view: View, places: list[int], marked: bytes) -> None:
-    """Count anew what is left of one side of a gap."""
-    classes = view.classes
-    row[equals.REST_A + side] = len(places)
-    # Places rise, so that those near the top come first.
-    row[equals.LEAD_A + side] = bisect_left(places, LEAD_TOKENS)
-    row[equals.NEW_A + side] = sum(marked[p] == marks.LACKED for p in places)
-    row[equals.SMALL_A + side] = sum(not classes[p] & (TOKEN_CAPITAL | TOKEN_NUMBER) for p in places)
+def sum_up(
+    views: Sequence[tuple[View, View]], surveys: Surveys, pairs: NDArray[np.int64],
+    longest: NDArray[np.float64], most: NDArray[np.float64], rest: NDArray[np.bool_], rows: NDArray[np.int32],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:  # fmt: skip
+    """Sum up what is left of the gaps of some pairs.
+
+    Return a row of sums for each text, the names exchanged in each pair, and the gaps whose words are
+    needed: see `dedup.kernels.evidence.sum_pairs`.
+    """
+    tokens, n_gaps = surveys.tokens, len(surveys.gaps)
+    cased = np.array([one != "nothing" for one in tokens.capitals])
+    titles, titles_at = _hash_titles(views, surveys, pairs)
+    one_source = np.array([a.source is not None and a.source == b.source for a, b in views], np.bool_)
+    sums, swapped = np.zeros((2 * len(pairs), kernels.N_SUMS), np.int64), np.zeros(len(pairs), np.int64)
+    words = np.empty((n_gaps, 3), np.int32)
+    n_words = kernels.sum_pairs(
+        pairs, surveys.left, surveys.right, tokens.key, tokens.key_offsets, tokens.offsets, tokens.starts,
+        tokens.hashes, tokens.facts, tokens.classes, cased, titles, titles_at, surveys.marks_at,
+        surveys.marks, rest, surveys.gaps_at, surveys.gaps, rows, longest, most, one_source, sums, swapped,
+        words,
+    )  # fmt: skip
+    return sums, swapped, words[:n_words]
 
 
-def exchanged(sides: tuple[list[str], list[str]]) -> tuple[Counter[str], Counter[str]]:
+class _Gap(NamedTuple):
+    """A gap, its row, and what its words are needed for."""
+
+    span: list[int]
+    row: list[int]
+    what: int
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What the words of a pair's gaps say, until all are heard."""
+
+    swaps: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))  # numbers in one place
+    subjects: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
+    bodies: Counter[str] = field(default_factory=Counter)
+
+
+def _gaps_of(
+    listed: NDArray[np.int32], spans: NDArray[np.int32], rows: NDArray[np.int32]
+) -> Iterator[tuple[int, list[int], list[int]]]:
+    """Yield the pair, the places and the row of each gap listed."""
+    numbers = listed[:, 1]
+    return zip(listed[:, 0].tolist(), spans[numbers].tolist(), rows[numbers].tolist(), strict=True)
+
+
+def _hash_titles(
+    views: Sequence[tuple[View, View]], surveys: Surveys, pairs: NDArray[np.int64]
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Return the hashes of the titles' words, and where those of each document begin."""
+    titles = dict(zip(surveys.left[pairs].tolist(), (a.title_tokens for a, _ in views), strict=True))
+    titles |= zip(surveys.right[pairs].tolist(), (b.title_tokens for _, b in views), strict=True)
+    titles_at = np.zeros(len(surveys.tokens.offsets), np.int64)
+    numbers = sorted(titles)
+    titles_at[np.array(numbers, np.int64) + 1] = [len(titles[number]) for number in numbers]
+    return hash_words([word for number in numbers for word in titles[number]]), np.cumsum(titles_at)
+
+
+def _settle_words(
+    a: View, b: View, gap: list[int], row: list[int], survey: Survey, rest: NDArray[np.bool_], *, ocr: bool
+) -> None:
+    """Take from both sides of a gap what is said on the other in some form, where only words tell it."""
+    i1, i2, j1, j2 = gap
+    rest_a, rest_b = rest[: a.n_tokens], rest[a.n_tokens : a.n_tokens + b.n_tokens]
+    if ocr and _same_reading(a, b, gap, survey.marks):
+        rest_a[i1:i2] = rest_b[j1:j2] = False
+        return
+    if row[equals.SETTLED]:
+        return
+    left, right = _places(rest_a[i1:i2], i1), _places(rest_b[j1:j2], j1)
+    left, right, spelled = without_same_facts(a, b, left, right, row[equals.MEANS_A], row[equals.MEANS_B])
+    in_ascii = (
+        spelled and all(a.tokens[p].isascii() for p in left) and all(b.tokens[p].isascii() for p in right)
+    )
+    if spelled and not in_ascii:
+        left, right = without_variants(left, right, a.tokens, b.tokens)
+    rest_a[i1:i2] = rest_b[j1:j2] = False
+    rest_a[left] = rest_b[right] = True
+    if in_ascii:
+        equals.cancel_spellings(a.key_bytes, a.starts, rest_a, i1, i2, b.key_bytes, b.starts, rest_b, j1, j2)
+
+
+def _hear(
+    a: View, b: View, spoken: Sequence[_Gap], survey: Survey, rest: NDArray[np.bool_], evidence: Evidence
+) -> None:
+    """Add what the words of some gaps say."""
+    heard = _Heard()
+    for gap, row, what in spoken:
+        i1, i2, j1, j2 = gap
+        if what & kernels.FOR_STAGES:
+            meant = row[equals.ALL_MEANS_A] & row[equals.ALL_MEANS_B]
+            _compare_stages(a, b, gap, meant, survey.marks, heard, evidence)
+        if what & kernels.FOR_REPLACED:
+            evidence.replaced = f"{' '.join(a.tokens[i1:i2])} against {' '.join(b.tokens[j1:j2])}"
+        if what & (kernels.FOR_FACTS | kernels.FOR_SUBJECTS):
+            left, right = _places(rest[i1:i2], i1), _places(rest[a.n_tokens + j1 : a.n_tokens + j2], j1)
+            if what & kernels.FOR_SUBJECTS:
+                heard.subjects[0].extend(_capitals(a, left))
+                heard.subjects[1].extend(_capitals(b, right))
+            if what & kernels.FOR_FACTS:
+                facts = row[equals.MEANS_A], row[equals.MEANS_B]
+                _count_facts(a, b, left, right, facts, survey.marks, heard, evidence)
+    only_a, only_b = exchanged(heard.swaps)
+    evidence.numbers = list(zip(only_a.elements(), only_b.elements(), strict=False))
+    evidence.subjects = heard.subjects
+    if not evidence.stage:
+        evidence.stage = min((body for body, n in heard.bodies.items() if n), default="")
+
+
+def _places(marked: NDArray[np.bool_], start: int) -> list[int]:
+    return [start + p for p, is_left in enumerate(marked.tolist()) if is_left]
+
+
+def exchanged(sides: tuple[Sequence[str], Sequence[str]]) -> tuple[Counter[str], Counter[str]]:
     """Return what either side names more often than the other.
 
     Examples
@@ -175,16 +300,6 @@ def exchanged(sides: tuple[list[str], list[str]]) -> tuple[Counter[str], Counter
         return Counter(), Counter()
     left, right = Counter(sides[0]), Counter(sides[1])
     return left - right, right - left
-
-
-def _note_replaced(a: View, b: View, gap: list[int], seen: set[tuple[str, str]], evidence: Evidence) -> None:
-    """Note what one text calls otherwise again and again: a name, where capitals don't tell names."""
-    i1, i2, j1, j2 = gap
-    if i2 - i1 <= NAME_TOKENS and j2 - j1 <= NAME_TOKENS:
-        pair = " ".join(a.tokens[i1:i2]), " ".join(b.tokens[j1:j2])
-        if pair in seen and not evidence.replaced:
-            evidence.replaced = f"{pair[0]} against {pair[1]}"
-        seen.add(pair)
 
 
 def _chosen(marked: bytes, start: int, end: int, wanted: bytes) -> list[int]:
@@ -199,29 +314,27 @@ def _same_reading(a: View, b: View, gap: list[int], marked: tuple[bytes, bytes])
 
 
 def _compare_stages(
-    a: View, b: View, gap: list[int], meant: list[int], marked: tuple[bytes, bytes], evidence: Evidence
-) -> None:
+    a: View, b: View, gap: list[int], meant: int, marked: tuple[bytes, bytes], heard: _Heard,
+    evidence: Evidence,
+) -> None:  # fmt: skip
     i1, i2, j1, j2 = gap
-    stages = meant[0] & meant[1] & marks.STAGE and not evidence.stage
-    if not stages and not (meant[0] | meant[1]) & marks.BODY:
-        return
     left, right = _chosen(marked[0], i1, i2, _OWN_OR_FRAMED), _chosen(marked[1], j1, j2, _OWN_OR_FRAMED)
     if len(left) > REWORDED or len(right) > REWORDED:
         return
-    tokens_a, tokens_b = a.tokens, b.tokens
-    if stages:
+    tokens_a, tokens_b = a.words, b.words
+    if meant & marks.STAGE and not evidence.stage:
         evidence.stage = exchanged_stage([tokens_a[p] for p in left], [tokens_b[p] for p in right])
     # A body that acts is named with a capital; "in committee" is no event.
     count_bodies(
         [tokens_a[p] for p in left if a.classes[p] & TOKEN_CAPITAL],
         [tokens_b[p] for p in right if b.classes[p] & TOKEN_CAPITAL],
-        evidence.bodies,
+        heard.bodies,
     )
 
 
 def _count_facts(
-    a: View, b: View, left: list[int], right: list[int], facts: tuple[int, int], evidence: Evidence,
-    marked: tuple[bytes, bytes],
+    a: View, b: View, left: list[int], right: list[int], facts: tuple[int, int],
+    marked: tuple[bytes, bytes], heard: _Heard, evidence: Evidence,
 ) -> None:  # fmt: skip
     side_a, side_b = evidence.sides
     numbers_a, known_a, names_a = _own_facts(a, b, left, side_a, marked[0])
@@ -234,18 +347,13 @@ def _count_facts(
     # A longer passage that stands where a few words did was put in, not exchanged for them.
     if few and many <= REWORDED and many <= 3 * few + 5:
         if (numbers_a or known_a) and (numbers_b or known_b):
-            evidence.swaps[0].extend(number_of(a.tokens[p]) for p in numbers_a + known_a)
-            evidence.swaps[1].extend(number_of(b.tokens[p]) for p in numbers_b + known_b)
-        subjects = _capitals(a, left), _capitals(b, right)
-        if all(subjects):
-            evidence.subjects[0].extend(subjects[0])
-            evidence.subjects[1].extend(subjects[1])
-        if names_a and names_b:
-            evidence.names += [(a.tokens[p], b.tokens[q]) for p, q in zip(names_a, names_b, strict=False)]
+            heard.swaps[0].extend(number_of(a.words[p]) for p in numbers_a + known_a)
+            heard.swaps[1].extend(number_of(b.words[p]) for p in numbers_b + known_b)
+        evidence.names += min(len(names_a), len(names_b))
         if facts[0] & _CALENDAR and facts[1] & _CALENDAR:
             evidence.days += exchanges_days(
-                [a.tokens[p] for p in left if a.classes[p] & TOKEN_CAPITAL],
-                [b.tokens[p] for p in right if b.classes[p] & TOKEN_CAPITAL],
+                [a.words[p] for p in left if a.classes[p] & TOKEN_CAPITAL],
+                [b.words[p] for p in right if b.classes[p] & TOKEN_CAPITAL],
             ) or names_other_day(a, b, left, right)
     exchanged = bool(names_a and names_b)
     for side, view, places, names in ((side_a, a, left, names_a), (side_b, b, right, names_b)):
@@ -257,29 +365,12 @@ def _count_facts(
 def _capitals(view: View, places: list[int]) -> list[str]:
     """Return the names among own tokens, those that the other text has elsewhere included."""
     return [
-        view.tokens[p]
+        view.words[p]
         for p in places
         if view.classes[p] & TOKEN_CAPITAL
         and not view.classes[p] & (TOKEN_NUMBER | TOKEN_SENTENCE_START)
         and not view.facts[p] & marks.NO_NAME
     ]
-
-
-def _count_tokens(view: View, row: list[int], number: int, side: Side, *, inside: bool) -> None:
-    """Add what is left of one side of a gap to what its text has of its own."""
-    n, other = row[equals.REST_A + number], row[equals.REST_B - number]
-    side.lead += row[equals.LEAD_A + number]
-    if inside and other * CLAUSE_SHARE <= n:
-        side.clause = max(side.clause, row[equals.NEW_A + number])
-    side.own += n
-    side.longest = max(side.longest, n)
-    if n > LONG_PASSAGE:
-        side.prose += n
-    elif n >= SENTENCE_TOKENS:
-        if view.capitals != "nothing" and row[equals.SMALL_A + number] <= HEAD_SMALL_LETTERS * n:
-            side.foreign += n
-        else:
-            side.prose += n
 
 
 def _own_facts(
@@ -296,11 +387,11 @@ def _own_facts(
         lacked = marked[p] == marks.LACKED
         fact = int(facts[p])
         if fact & marks.NUMBER:
-            if not is_list_number(classes, p, number_of(view.tokens[p])) and not is_date_stamp(view, p):
+            if not is_list_number(view, p) and not is_date_stamp(view, p):
                 (lacking if lacked else known).append(p)
         elif lacked:
             if classes[p] & TOKEN_CAPITAL and is_name(view, other, p):
                 names.append(p)
             elif fact & marks.CORRECTION:
-                side.correction = True
+                side.corrections += 1
     return lacking, known, names

@@ -51,7 +51,7 @@ def special_words() -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.
     for word in ("percent", "pct", "prozent", "pourcent", "percentage"):
         meanings.setdefault(word, 0)
     known = list(meanings)
-    hashes, folds = _hash(known), _hash([fold(word) for word in known])
+    hashes, folds = hash_words(known), hash_words([fold(word) for word in known])
     table = np.zeros(_SLOTS, np.uint64)
     folded = np.zeros(_SLOTS, np.uint64)
     facts = np.zeros(_SLOTS, np.uint16)
@@ -63,8 +63,11 @@ def special_words() -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.
     return table, folded, facts
 
 
-def _hash(words: list[str]) -> NDArray[np.uint64]:
+def hash_words(words: list[str]) -> NDArray[np.uint64]:
+    """Return the words' hashes as tokens."""
     hashes = np.empty(len(words), np.uint64)
+    if not words:
+        return hashes
     key = " ".join(words).encode()
     hash_tokens(np.frombuffer(key, np.uint8), 0, len(key), hashes)
     return hashes

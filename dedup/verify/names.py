@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dedup.flags import TOKEN_CAPITAL, TOKEN_LINE_START, TOKEN_NUMBER, TOKEN_SENTENCE_START, TOKEN_UPPER
-from dedup.verify.facts import CALENDAR, MONTHS, UNITS, WEEKDAYS
+from dedup.kernels.evidence import STAMP_TOKENS, STAMPED_TOKENS
+from dedup.verify.facts import CALENDAR, MONTHS, UNITS, WEEKDAYS, number_of
 from dedup.verify.view import View
 
 _LINE_AND_SENTENCE = _LINE_OR_SENTENCE = TOKEN_LINE_START | TOKEN_SENTENCE_START
-# A date stamp stands among so many first tokens of a text of so many.
-STAMP_TOKENS = 60
-STAMPED_TOKENS = 120
 
 
 def is_name(view: View, other: View, p: int) -> bool:
@@ -25,7 +23,7 @@ def is_name(view: View, other: View, p: int) -> bool:
     if view.capitals == "nothing":
         return False
     classes = view.classes
-    word = view.tokens[p]
+    word = view.words[p]
     if classes[p] & TOKEN_NUMBER or len(word) < 2 or word in CALENDAR or word in UNITS:
         return False
     if classes[p] & TOKEN_SENTENCE_START:
@@ -53,7 +51,7 @@ def is_date_stamp(view: View, p: int) -> bool:
 
     The day a copy was put out is no fact of the story. In a short text it is: the day of a notice.
     """
-    classes, tokens = view.classes, view.tokens
+    classes, tokens = view.classes, view.words
     if p >= STAMP_TOKENS or view.n_tokens < STAMPED_TOKENS or p + 1 >= len(classes):
         return False
     month = next((q for q in (p - 1, p + 1) if q >= 0 and tokens[q] in MONTHS), None)
@@ -67,11 +65,12 @@ def is_date_stamp(view: View, p: int) -> bool:
     return year and bool(classes[first] & _LINE_OR_SENTENCE)
 
 
-def is_list_number(classes: bytes, p: int, number: str) -> bool:
+def is_list_number(view: View, p: int) -> bool:
     """Tell whether a number is a list's numbering: short, alone before a sentence at the start of a line."""
+    classes = view.classes
     return (
         classes[p] & _LINE_AND_SENTENCE == _LINE_AND_SENTENCE
-        and len(number) <= 2
         and p + 1 < len(classes)
         and bool(classes[p + 1] & TOKEN_CAPITAL)
+        and len(number_of(view.words[p])) <= 2
     )

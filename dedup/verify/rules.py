@@ -50,6 +50,8 @@ LIMITS: dict[Profile, Limits] = {
     # Nothing but typing: no clause, no fact.
     "strict": Limits(passage=3, clause=0, reworded=0.03, tokens_per_name=1e9),
 }
+# A scanner may have misread anything that stands against something.
+_OCR_AT_A_GLANCE = replace(LIMITS["ocr"], reworded=1, tokens_per_number=0)
 # Under so many tokens one word makes another notice.
 SHORT_TOKENS = 30
 SHORT_REWORDED = 0.15
@@ -109,15 +111,12 @@ def glance(a: View, b: View, survey: Survey, config: VerifyConfig) -> tuple[str,
     """
     counts = survey.counts
     if config.profile != "ocr" and counts[kernels.CERTAIN]:
-        number, other = a.token(counts[kernels.CERTAIN_A]), b.token(counts[kernels.CERTAIN_B])
+        number, other = a.words[counts[kernels.CERTAIN_A]], b.words[counts[kernels.CERTAIN_B]]
         objection = f"number {number} against {other}"
         return objection, objection
-    limits = LIMITS[config.profile]
-    if config.profile == "ocr":
-        # A scanner may have misread anything that stands against something.
-        limits = replace(limits, reworded=1, tokens_per_number=0)
+    limits = _OCR_AT_A_GLANCE if config.profile == "ocr" else LIMITS[config.profile]
     objections = _glance_at(a, counts, 0, limits), _glance_at(b, counts, 1, limits)
-    return objections if all(objections) else None
+    return objections if objections[0] and objections[1] else None
 
 
 def _glance_at(view: View, counts: list[int], side: int, limits: Limits) -> str:
@@ -139,20 +138,26 @@ def decide(
     if config.profile == "ocr":
         # Damaged letters leave few shingles whole.
         containment = 1.0
-    cases = [Case((a, b), evidence, side, LIMITS[config.profile], containment) for side in (0, 1)]
-    objections = objection(cases[0]), objection(cases[1])
-    return objections if all(objections) else _drop((a, b), evidence, objections)
+    views, limits = (a, b), LIMITS[config.profile]
+    case_a = Case.of(views, evidence, 0, limits, containment)
+    case_b = Case.of(views, evidence, 1, limits, containment)
+    against_a, against_b = objection(case_a, _BY_LENGTH), objection(case_b, _BY_LENGTH)
+    if not (against_a and against_b):
+        evidence.hear()
+        against_a = against_a or objection(case_a, _BY_FACTS)
+        against_b = against_b or objection(case_b, _BY_FACTS)
+    objections = against_a, against_b
+    return objections if against_a and against_b else _drop(views, evidence, objections)
 
 
 def exchanged_facts(a: View, b: View, evidence: Evidence) -> float:
-    """Return how many facts were exchanged in place."""
+    """Return how many facts were exchanged in place, all words heard."""
     if evidence.replaced:
         return float(a.n_tokens)
-    return len(evidence.numbers) + name_weight((a, b)) * len(evidence.names) + evidence.days
+    return len(evidence.numbers) + name_weight((a, b)) * evidence.names + evidence.days
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """A text that may be dropped for the other one, and what is known about the two."""
 
     views: tuple[View, View]
@@ -160,21 +165,26 @@ class Case:
     side: int  # which of the two would go
     limits: Limits
     containment: float
+    n: int  # its length in tokens
+    own: Side  # what it has of its own
 
-    @property
-    def n(self) -> int:
-        """Its length in tokens."""
-        return self.views[self.side].n_tokens
-
-    @property
-    def own(self) -> Side:
-        """What it has of its own."""
-        return self.evidence.sides[self.side]
+    @classmethod
+    def of(
+        cls, views: tuple[View, View], evidence: Evidence, side: int, limits: Limits, containment: float
+    ) -> Case:
+        """Return the case of one of two texts."""
+        return cls(views, evidence, side, limits, containment, views[side].n_tokens, evidence.sides[side])
 
 
-def objection(case: Case) -> str:
-    """Say why a text must not be dropped for the other, "" when nothing speaks against it."""
-    return next(filter(None, (rule(case) for rule in RULES.values())), "")
+_Rule = Callable[[Case], str]
+
+
+def objection(case: Case, rules: Sequence[_Rule]) -> str:
+    """Say which of some rules speaks against dropping a text for the other, "" when none does."""
+    for rule in rules:
+        if said := rule(case):
+            return said
+    return ""
 
 
 def _passage(case: Case) -> str:
@@ -214,7 +224,7 @@ def _replaced(case: Case) -> str:
 
 
 def _own_facts(case: Case) -> str:
-    own, exchanged, limits = case.own, len(case.evidence.names), case.limits
+    own, exchanged, limits = case.own, case.evidence.names, case.limits
     names = name_weight(case.views) * (exchanged + (own.names - exchanged) / 2)
     if own.numbers * limits.tokens_per_number + names * limits.tokens_per_name > case.n:
         return f"{own.numbers} numbers and {own.names} names of its own"
@@ -243,7 +253,7 @@ def _titles(case: Case) -> str:
 
 
 def _correction(case: Case) -> str:
-    return "a correction note" if case.own.correction else ""
+    return "a correction note" if case.own.corrections else ""
 
 
 def _is_shouted(view: View) -> bool:
@@ -312,7 +322,7 @@ def _series(case: Case) -> str:
 
 
 # Each says "" or an objection; the first one that objects gives the reason.
-RULES: dict[str, Callable[[Case], str]] = {
+RULES: dict[str, _Rule] = {
     "passage": _passage,
     "clause": _clause,
     "reworded": _reworded,
@@ -328,6 +338,9 @@ RULES: dict[str, Callable[[Case], str]] = {
     "time": _other_time,
     "series": _series,
 }
+# What these ask for is known before any word is heard.
+_BY_LENGTH = _passage, _clause, _reworded, _scattered
+_BY_FACTS = tuple(RULES.values())[len(_BY_LENGTH) :]
 
 
 def name_weight(views: tuple[View, View]) -> float:

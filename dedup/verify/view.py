@@ -116,8 +116,8 @@ class View:
     """
 
     __slots__ = (
-        "_classes", "_key", "_words", "among", "capitals", "date", "facts", "folded", "hashes", "kinds",
-        "n_tokens", "number", "source", "title_tokens", "unspaced",
+        "_classes", "_key", "_some", "_words", "among", "capitals", "date", "facts", "folded", "hashes",
+        "kinds", "n_tokens", "number", "source", "title_tokens", "unspaced",
     )  # fmt: skip
 
     def __init__(
@@ -162,6 +162,7 @@ class View:
         self._key: bytes | None = None
         self._classes: bytes | None = None
         self._words: list[str] | None = None
+        self._some: _Words | None = None
 
     @property
     def key_bytes(self) -> NDArray[np.uint8]:
@@ -196,10 +197,28 @@ class View:
             self._words = self.key.decode().split(" ") if self.n_tokens else []
         return self._words
 
-    def token(self, place: int) -> str:
-        """Return one token; for a few of them the whole list need not be made."""
-        start = int(self.among.starts[self.among.offsets[self.number] + place])
-        return self.key[start:].split(b" ", 1)[0].decode() if self._words is None else self._words[place]
+    @property
+    def words(self) -> Sequence[str]:
+        """The key's tokens too, each decoded when it is asked for: most documents are asked for few."""
+        if self._words is not None:
+            return self._words
+        if self._some is None:
+            self._some = _Words(self.key, self.starts)
+        return self._some
+
+
+class _Words(Sequence[str]):
+    __slots__ = ("_key", "_starts")
+
+    def __init__(self, key: bytes, starts: NDArray[np.uint32]) -> None:
+        self._key, self._starts = key, starts
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getitem__(self, place: int) -> str:  # type: ignore[override]  # no slices
+        end = self._key.find(b" ", start := self._starts[place])
+        return (self._key[start:] if end < 0 else self._key[start:end]).decode()
 
 
 def line_hashes(view: View) -> NDArray[np.uint64]:
