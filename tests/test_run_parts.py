@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import dedup
 from dedup.canonical import id_order
 from dedup.cluster import Edges
+from dedup.kernels import gaps
 from dedup.kernels.pairs import fingerprint_entries
 from dedup.kernels.tokens import count_marks
 from dedup.normaliser.key import utf8_buffers
@@ -136,3 +137,13 @@ def test_marks_are_counted_up_to_one_over_the_limit(texts, data):
     count_marks(*utf8_buffers(column), rows, limits, prepare._IS_MARK, counts)
     for row, limit, count in zip(rows.tolist(), limits.tolist(), counts.tolist(), strict=True):
         assert count == min(limit + 1, sum(texts[row - 1].count(mark) for mark in ".,、。;؟।"))
+
+
+def test_strangers_of_the_warming_meet_and_are_not_aligned(monkeypatch):
+    shared = []
+    counted = judge.kernels.shared_shingles
+    monkeypatch.setattr(judge.kernels, "shared_shingles", lambda *args: shared.append(counted(*args)))
+    monkeypatch.setattr(gaps, "survey_pairs", None)
+    result = dedup.deduplicate([{"text": text} for text in warming.STRANGERS])
+    assert len(result.kept) == 2
+    assert len(shared) == 1

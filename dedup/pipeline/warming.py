@@ -16,9 +16,18 @@ if TYPE_CHECKING:
     from dedup.verify import Tokens
     from dedup.verify.align import Surveys
 
-# Two that meet but are told apart by their shingles alone, and two that must be aligned.
-_TEXT = " ".join(f"Word{number} stands in its {number}th place." for number in range(40))
-_STRANGERS = (_TEXT, " ".join(f"Guest{number} sits elsewhere." for number in range(200)) + _TEXT[:200])
+
+def _sentences(n: int) -> str:
+    return " ".join(f"Word{number} stands in its {number}th place." for number in range(n))
+
+
+_TEXT = _sentences(40)
+# Two that meet by a stretch that both have, but are told apart by their shingles alone …
+STRANGERS = (
+    _sentences(80),
+    " ".join(f"Guest{number} sits elsewhere." for number in range(200)) + _sentences(80)[:285],
+)
+# … and two that must be aligned.
 _TWINS = (_TEXT, _TEXT + " One more.")
 
 
@@ -27,15 +36,14 @@ def warm() -> None:
     """Load all kernels that a run needs; where none is compiled yet, compile them, on two cores."""
     from dedup.pipeline.library import deduplicate
 
-    if not is_cold() or sys.platform != "linux" or (os.cpu_count() or 1) < 2:
-        deduplicate(_records(_TWINS))
-        return
-    # About half of the compiler's work is to align pairs.
-    helper = _fork(_align)
-    deduplicate(_records(_STRANGERS))
-    _settle()
-    helper.join()
+    if is_cold() and sys.platform == "linux" and (os.cpu_count() or 1) > 1:
+        # About half of the compiler's work is to align pairs.
+        helper = _fork(_align)
+        deduplicate(_records(STRANGERS))
+        _settle()
+        helper.join()
     deduplicate(_records(_TWINS))
+    _mark_house()
 
 
 def _records(texts: tuple[str, ...]) -> list[dict[str, object]]:
@@ -65,6 +73,13 @@ def _settle() -> None:
     from dedup.verify.evidence import settle
 
     settle(_two_surveyed(), np.array([0]), np.ones(1), np.ones((1, 2)), ocr=False)
+
+
+def _mark_house() -> None:
+    """Mark house lines, of which two texts have none."""
+    import numpy as np
+
+    _two_words().mark_house(np.zeros(1, np.uint64))
 
 
 def _align() -> None:
