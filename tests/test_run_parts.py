@@ -17,7 +17,7 @@ from dedup.kernels import gaps
 from dedup.kernels.pairs import fingerprint_entries
 from dedup.kernels.tokens import count_marks
 from dedup.normaliser.key import utf8_buffers
-from dedup.pipeline import library, prepare, resolve
+from dedup.pipeline import judge, library, prepare, resolve, warming
 from dedup.pipeline.columns import Values
 from dedup.pipeline.corpus import Corpus
 from dedup.pipeline.ordering import sort_ties
