@@ -110,6 +110,8 @@ def test_what_the_quick_look_keeps_the_closer_one_keeps_too(profile: Profile, le
         shown = survey(a, b)
         if glance(a, b, shown, config) is not None:
             kept += 1
-            evidence = collect(a, b, shown, limits_of(profile).hopeless(a, b), ocr=profile == "ocr")
+            limits = limits_of(profile)
+            most = limits.passage, limits.reworded * a.n_tokens, limits.reworded * b.n_tokens
+            evidence = collect(a, b, shown, most, ocr=profile == "ocr")
             assert isinstance(decide(a, b, evidence, 1.0, config), tuple)
     assert kept >= least

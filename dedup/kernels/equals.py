@@ -195,7 +195,7 @@ def _drop_numbers(key, starts, rest, start, end, drop):  # type: ignore[no-untyp
 
 
 @kernel
-def cancel_spellings(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2):  # type: ignore[no-untyped-def]
+def _cancel_spellings(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2):  # type: ignore[no-untyped-def]
     """Take words of a and b in two spellings out of `rest_a` and `rest_b`."""
     for t in range(a1, a2):
         if not rest_a[t]:
@@ -260,7 +260,7 @@ def _settle(row, rest_a, key_a, starts_a, a1, a2, rest_b, key_b, starts_b, b1, b
                 n_b -= _drop_numbers(key_b, starts_b, rest_b, b1, b2, _DIGITS)
         if n_a * n_b > VARIANT_PAIRS:
             return True
-    cancel_spellings(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2)
+    _cancel_spellings(key_a, starts_a, rest_a, a1, a2, key_b, starts_b, rest_b, b1, b2)
     return True
 
 

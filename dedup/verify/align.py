@@ -59,9 +59,6 @@ class Surveys:
     counts: list[list[int]]
     windowed: bool
 
-    def __len__(self) -> int:
-        return len(self.counts)
-
 
 class Survey:
     """One of several alignments.

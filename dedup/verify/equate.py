@@ -38,35 +38,29 @@ def cancel(
 
     `facts_a` and `facts_b` are the bits of what the tokens of either side mean.
     """
-    left, right, spelled = without_same_facts(a, b, left, right, facts_a, facts_b)
-    return without_variants(left, right, a.tokens, b.tokens) if spelled else (left, right)
-
-
-def without_same_facts(
-    a: View, b: View, left: list[int], right: list[int], facts_a: int, facts_b: int
-) -> tuple[list[int], list[int], bool]:
-    """Remove what both sides have in some form, spellings left out; tell whether those are to be compared."""
     tokens_a, tokens_b = a.tokens, b.tokens
     in_words = (facts_a | facts_b) & VALUE
     if len(left) == 1 and len(right) == 1:
         if in_words and not without_same_values(tokens_a, tokens_b, left, right)[0]:
-            return [], [], False
-        return *_cancel_one(left, right, tokens_a[left[0]], tokens_b[right[0]]), False
+            return [], []
+        return _cancel_one(left, right, tokens_a[left[0]], tokens_b[right[0]])
     if min(len(left), len(right)) > REWORDED_TOKENS:
-        return left, right, False
+        return left, right
     words_a = [tokens_a[p] for p in left]
     words_b = [tokens_b[p] for p in right]
     letters_a, letters_b = "".join(words_a), "".join(words_b)
     # "women s" and "womens", "400 000" and "400000", words run together at a line's end.
     if letters_a == letters_b:
-        return [], [], False
+        return [], []
     if not letters_a.isalpha() and not letters_b.isalpha():
         left, right = _without_same_digits(left, right, words_a, words_b)
     if in_words:
         left, right = without_same_values(tokens_a, tokens_b, left, right)
     if facts_a & _CALENDAR and facts_b & _CALENDAR:
         left, right = _without_same_day(a, b, left, right)
-    return left, right, bool(left and right and len(left) * len(right) <= VARIANT_PAIRS)
+    if left and right and len(left) * len(right) <= VARIANT_PAIRS:
+        return _without_variants(left, right, tokens_a, tokens_b)
+    return left, right
 
 
 def _cancel_one(left: list[int], right: list[int], word: str, other: str) -> tuple[list[int], list[int]]:
@@ -143,7 +137,7 @@ def _without_same_digits(
     )
 
 
-def without_variants(
+def _without_variants(
     left: list[int], right: list[int], tokens_a: list[str], tokens_b: list[str]
 ) -> tuple[list[int], list[int]]:
     """Remove words in two spellings, and those short for others."""

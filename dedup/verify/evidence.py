@@ -19,11 +19,10 @@ from dedup.kernels import facts as marks
 from dedup.kernels.evidence import LONG_PASSAGE, REWORDED
 from dedup.verify.align import Survey, Surveys
 from dedup.verify.equate import (
+    cancel,
     names_other_day,
     same_amounts,
     same_reading,
-    without_same_facts,
-    without_variants,
 )
 from dedup.verify.facts import exchanges_days, number_of
 from dedup.verify.lexicon import hash_words
@@ -245,16 +244,9 @@ def _settle_words(
     if row[equals.SETTLED]:
         return
     left, right = _places(rest_a[i1:i2], i1), _places(rest_b[j1:j2], j1)
-    left, right, spelled = without_same_facts(a, b, left, right, row[equals.MEANS_A], row[equals.MEANS_B])
-    in_ascii = (
-        spelled and all(a.tokens[p].isascii() for p in left) and all(b.tokens[p].isascii() for p in right)
-    )
-    if spelled and not in_ascii:
-        left, right = without_variants(left, right, a.tokens, b.tokens)
+    left, right = cancel(a, b, left, right, row[equals.MEANS_A], row[equals.MEANS_B])
     rest_a[i1:i2] = rest_b[j1:j2] = False
     rest_a[left] = rest_b[right] = True
-    if in_ascii:
-        equals.cancel_spellings(a.key_bytes, a.starts, rest_a, i1, i2, b.key_bytes, b.starts, rest_b, j1, j2)
 
 
 def _hear(

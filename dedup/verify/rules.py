@@ -38,10 +38,6 @@ class Limits:
     # … and one name: an office put in its own town, a capital that is no name.
     tokens_per_name: float = 200.0
 
-    def hopeless(self, a: View, b: View) -> tuple[int, float, float]:
-        """Return the longest passage and the largest numbers of own tokens that a and b may have."""
-        return self.passage, self.reworded * a.n_tokens, self.reworded * b.n_tokens
-
 
 LIMITS: dict[Profile, Limits] = {
     "news": Limits(),
