@@ -32,20 +32,21 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 REQUIRED = os.environ.get("CI") == "true"
+if REQUIRED:
+    from playwright import sync_api as playwright_api
+else:
+    playwright_api = pytest.importorskip("playwright.sync_api")
+expect = playwright_api.expect  # waits: a page hears of a click or a new address after the call returns
 
 
 @pytest.fixture(scope="module")
 def browser():
-    if REQUIRED:
-        from playwright.sync_api import sync_playwright
-    else:
-        sync_playwright = pytest.importorskip("playwright.sync_api").sync_playwright
     program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         if REQUIRED:
             pytest.fail("no Chromium on the search path: install chromium or set CHROMIUM")
         pytest.skip("no Chromium on the search path")
-    with sync_playwright() as playwright:
+    with playwright_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield browser
         browser.close()
@@ -155,20 +156,20 @@ def test_a_click_on_a_heading_sorts_and_a_second_one_turns_round(samples, open_p
 def test_a_deep_link_opens_its_cluster_and_going_back_shows_the_table(samples, open_page):
     watched = open_page(samples, "#cluster-heat-local")
     page = watched.page
-    assert page.locator("#one h1").inner_text() == "Belmonte sleeps in its wine cellars"
-    assert page.locator("#one .member").count() == 4
+    expect(page.locator("#one h1")).to_have_text("Belmonte sleeps in its wine cellars")
+    expect(page.locator("#one .member")).to_have_count(4)
     assert "Most complete" in page.locator(".because").inner_text()
-    assert not page.locator("#overview").is_visible()
+    expect(page.locator("#overview")).to_be_hidden()
     page.keyboard.press("Escape")
-    assert page.locator("#overview").is_visible()
+    expect(page.locator("#overview")).to_be_visible()
     page.go_back()
-    assert page.locator("#one").is_visible()
+    expect(page.locator("#one")).to_be_visible()
 
 
 def test_a_link_to_a_dropped_record_opens_the_cluster_it_is_in(samples, open_page):
     page = open_page(samples, "#cluster-heat-links").page
-    assert page.locator("#one h1").inner_text() == "Belmonte sleeps in its wine cellars"
-    assert page.locator(".member.aimed .id").inner_text() == "heat-links"
+    expect(page.locator("#one h1")).to_have_text("Belmonte sleeps in its wine cellars")
+    expect(page.locator(".member.aimed .id")).to_have_text("heat-links")
 
 
 def test_a_deep_link_opens_its_pair_at_its_place(samples, open_page):
@@ -186,14 +187,16 @@ def test_a_deep_link_opens_its_pair_at_its_place(samples, open_page):
 
 def test_the_comparison_marks_facts_folds_the_rest_and_strikes_what_cleaning_removed(samples, open_page):
     page = open_page(samples, "#cluster-lark-air-1").page
-    assert page.locator("del.fact", has_text="14").count() == 0  # fourteen: another form, not another fact
-    assert page.locator(".diff del", has_text="mln").count() == 1
-    assert page.locator(".diff ins", has_text="million").count() == 1
+    expect(page.locator("del.fact", has_text="14")).to_have_count(
+        0
+    )  # fourteen: another form, not another fact
+    expect(page.locator(".diff del", has_text="mln")).to_have_count(1)
+    expect(page.locator(".diff ins", has_text="million")).to_have_count(1)
     assert page.locator(".fold", has_text="equal words").count() > 0
     page = open_page(samples, "#cluster-heat-local").page
-    assert page.locator(".diff s", has_text="Read more: What to drink").count() == 1
+    expect(page.locator(".diff s", has_text="Read more: What to drink")).to_have_count(1)
     page.locator(".key button").first.click()
-    assert page.locator(".diff.sides").count() == 4
+    expect(page.locator(".diff.sides")).to_have_count(4)
 
 
 def test_borderline_pairs_come_first_and_lead_to_their_comparison(samples, open_page):
@@ -201,11 +204,11 @@ def test_borderline_pairs_come_first_and_lead_to_their_comparison(samples, open_
     shares = [int(text.split()[0]) for text in page.locator("#least .score").all_inner_texts()]
     assert shares == sorted(shares)
     page.locator("#least a").first.click()
-    assert page.locator(".member.aimed .diff").count() == 1
+    expect(page.locator(".member.aimed .diff")).to_have_count(1)
     page.go_back()
     page.locator("#most a").first.click()
-    assert page.locator("#one .kind").inner_text() == "Two records kept apart"
-    assert page.locator("#one .diff").count() == 1
+    expect(page.locator("#one .kind")).to_have_text("Two records kept apart")
+    expect(page.locator("#one .diff")).to_have_count(1)
     assert page.locator("#one .reason").inner_text().startswith("digest: ")
 
 
@@ -240,7 +243,7 @@ def test_the_keyboard_alone_reaches_a_cluster(samples, open_page):
     chosen = page.evaluate("document.activeElement.textContent")
     page.keyboard.press("Enter")
     page.wait_for_selector("#one h1")
-    assert page.locator("#one h1").inner_text() == chosen
+    expect(page.locator("#one h1")).to_have_text(chosen)
     page.keyboard.press("n")
     until(lambda: page.locator("#one h1").inner_text() != chosen)
     page.keyboard.press("Escape")
@@ -299,8 +302,8 @@ def test_every_control_and_drawing_has_a_name_for_those_who_listen(samples, open
           .map(node => node.outerHTML)"""
     )
     assert nameless == []
-    assert page.locator("html[lang]").count() == 1
-    assert page.locator("h1:visible").count() == 1
+    expect(page.locator("html[lang]")).to_have_count(1)
+    expect(page.locator("h1:visible")).to_have_count(1)
 
 
 STORM = (
@@ -338,9 +341,9 @@ def test_hostile_titles_texts_links_and_ids_stay_inert(tmp_path, open_page):
         hrefs = page.locator("#one a[target]").evaluate_all("nodes => nodes.map(node => node.href)")
         assert all(href.startswith(("https://example.org/c",)) for href in hrefs)
         page.keyboard.press("Escape")
-    assert page.locator("#rows tr").count() == 1
+    expect(page.locator("#rows tr")).to_have_count(1)
     assert "owned" not in page.title()
-    assert page.locator("img").count() == 0
+    expect(page.locator("img")).to_have_count(0)
     assert "\u202e" not in page.content()
     assert len(page.content()) < 300_000
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
