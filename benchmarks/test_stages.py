@@ -66,7 +66,7 @@ def sketched(prepared):
     digests = np.frombuffer(prepared.column("key_digest").buffers()[1], np.uint64).reshape(n_docs, 2)
     fingerprints = prepared.column("fingerprints")
     ranks = rank_documents(prepared.column("n_tokens").to_numpy(), digests)
-    return Sketched(signatures, fingerprints.values.to_numpy(), fingerprints.offsets.to_numpy(), ranks)
+    return Sketched.of(signatures, fingerprints.values.to_numpy(), fingerprints.offsets.to_numpy(), ranks)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ of arrival.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -37,8 +38,14 @@ LEAST_SHARED_PART = 0.08
 # Comparisons of a document with fuller ones: the likeliest, and the fullest (a star's likely centre).
 BEST, FULLEST = 24, 8
 PAIRS_AT_ONCE = 1 << 22
-# A thread that pairs up so many of them holds about 100 MB.
+# A close pair meets in most bands; what met in several of so many is looked at once.
+BANDS_AT_ONCE = 6
+# A thread that pairs up so many of them holds about 100 MB …
 FINGERPRINTS_AT_ONCE = 1 << 21
+# … and those of so many parts, 128 MB, are set apart in one pass over all.
+PARTS_AT_ONCE = 8
+_SLICES = 16
+_U32 = np.uint64(32)
 
 _Counted = tuple[NDArray[np.uint64], NDArray[np.uint32]]
 
@@ -47,14 +54,33 @@ _Counted = tuple[NDArray[np.uint64], NDArray[np.uint32]]
 class Sketched:
     """What the candidate stage sees of n documents.
 
-    ``signatures`` uint32 (n, num_perm); ``fingerprints`` uint64 with int64
-    ``offsets`` (n + 1); ``ranks`` uint32 (n,), a permutation.
+    ``signatures`` uint32 and ``fingerprints`` uint64 are flat and may hold
+    anything else besides: a document's `num_perm` values and its ``sizes``
+    fingerprints begin at ``signature_at`` and ``fingerprint_at``, int64 (n,).
+    ``ranks`` uint32 (n,) are a permutation.
     """
 
     signatures: NDArray[np.uint32]
+    signature_at: NDArray[np.int64]
+    num_perm: int
     fingerprints: NDArray[np.uint64]
-    offsets: NDArray[np.int64]
+    fingerprint_at: NDArray[np.int64]
+    sizes: NDArray[np.int64]
     ranks: NDArray[np.uint32]
+
+    @classmethod
+    def of(
+        cls,
+        signatures: NDArray[np.uint32],
+        fingerprints: NDArray[np.uint64],
+        offsets: NDArray[np.int64],
+        ranks: NDArray[np.uint32],
+    ) -> Sketched:
+        """Take signatures of shape (n, num_perm), and fingerprints between `offsets`, int64 (n + 1)."""
+        n_docs, num_perm = signatures.shape
+        at = np.arange(n_docs, dtype=np.int64) * num_perm
+        flat = np.ascontiguousarray(signatures).reshape(-1)
+        return cls(flat, at, num_perm, fingerprints, offsets[:-1], np.diff(offsets), ranks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +142,19 @@ def find_candidates(
     n_docs = len(documents.ranks)
     position = np.empty(n_docs, np.int64)
     position[documents.ranks] = np.arange(n_docs)
+    at = documents.signature_at[position]
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        found = list(
-            pool.map(lambda band: _pairs_of_band(documents, position, band, config), range(config.bands))
-        )
+        groups = [
+            range(config.bands)[first : first + BANDS_AT_ONCE]
+            for first in range(0, config.bands, BANDS_AT_ONCE)
+        ]
+        found = list(pool.map(lambda bands: _pairs_of_bands(documents, at, bands, config), groups))
         banded = _unique([pairs for pairs, _ in found])
-        n_parts = max(1, -(-len(documents.fingerprints) // FINGERPRINTS_AT_ONCE))
-        met = list(
-            pool.map(lambda part: _pairs_of_part(documents, part, n_parts, config, empty), range(n_parts))
-        )
+        met: list[_Counted] = []
+        for parts in _parts(documents, pool):
+            met += pool.map(lambda entries: _pairs_of_part(entries, config, empty), parts)
         counted = list(pool.map(lambda some: _count(documents, position, some), _ranges(met)))
-    pairs, scores = _merge(documents, position, banded, counted)
+    pairs, scores = _merge(documents, at, banded, counted)
     if published is not None:
         settled = published[position]
         wanted = ~(settled[_low(pairs)] & settled[_high(pairs)])
@@ -150,28 +178,73 @@ def find_candidates(
     )
 
 
-def _pairs_of_band(
-    documents: Sketched, position: NDArray[np.int64], band: int, config: CandidateConfig
+def _pairs_of_bands(
+    documents: Sketched, at: NDArray[np.int64], bands: Sequence[int], config: CandidateConfig
 ) -> tuple[NDArray[np.uint64], int]:
-    """Return the pairs that meet in one band and agree well enough, and how many met at all."""
-    n_docs, num_perm = documents.signatures.shape
-    entries = np.empty(n_docs, np.uint64)
-    second = np.empty(n_docs, np.uint32)
-    kernels.band_entries(
-        documents.signatures, band * config.rows, config.rows, SPLIT_ROWS, documents.ranks, entries, second
+    """Return the pairs that meet in some bands and agree well enough, and how often any met.
+
+    ``at`` int64 tells by rank where signatures begin.
+    """
+    waiting: list[NDArray[np.uint64]] = []
+    kept, n_met, n_waiting = [], 0, 0
+    for band in bands:
+        for pairs in _meet_in_band(documents, at, band, config):
+            n_met += len(pairs)
+            n_waiting += len(pairs)
+            waiting.append(pairs)
+            if n_waiting >= PAIRS_AT_ONCE:
+                kept.append(_agreeing(documents, at, waiting))
+                waiting, n_waiting = [], 0
+    kept.append(_agreeing(documents, at, waiting))
+    return _unique(kept), n_met
+
+
+def _agreeing(
+    documents: Sketched, at: NDArray[np.int64], met: list[NDArray[np.uint64]]
+) -> NDArray[np.uint64]:
+    """Return each of some pairs once that agrees in enough signature values."""
+    pairs = _unique(met)
+    counts = np.empty(len(pairs), np.uint8)
+    kernels.agreements(documents.signatures, at, documents.num_perm, pairs, counts)
+    return pairs[counts >= max(1, round(LEAST_AGREEMENT * documents.num_perm))]
+
+
+def _meet_in_band(
+    documents: Sketched, at: NDArray[np.int64], band: int, config: CandidateConfig
+) -> Iterator[NDArray[np.uint64]]:
+    """Yield the pairs that meet in one band, and those of its large buckets in smaller ones."""
+    first = band * config.rows
+    keys = band_keys(documents.signatures, documents.signature_at, documents.num_perm, first, config.rows)
+    entries = np.empty(len(keys), np.uint64)
+    entries[documents.ranks] = keys
+    entries <<= _U32
+    entries |= np.arange(len(keys), dtype=np.uint64)
+    entries = _sorted(entries, first_byte=4)
+    large = np.empty(len(keys), np.uint64)
+    large = large[: kernels.large_buckets(entries, config.bucket_limit, large)]
+    wide = band_keys(
+        documents.signatures, at[_high(large)], documents.num_perm, first, config.rows + SPLIT_ROWS
     )
-    entries = _sorted(entries)
-    split = np.empty(n_docs, np.uint64)
-    split = _sorted(split[: kernels.large_buckets(entries, config.bucket_limit, second, split)])
-    least = max(1, round(LEAST_AGREEMENT * num_perm))
-    kept, met = [], 0
-    for part in (entries, split):
-        for pairs in _bucket_pairs(part, config.bucket_limit):
-            counts = np.empty(len(pairs), np.uint8)
-            kernels.agreements(documents.signatures, position, pairs, counts)
-            kept.append(pairs[counts >= least])
-            met += len(pairs)
-    return _unique(kept), met
+    for part in (entries, _sorted(split_buckets(large, wide))):
+        yield from _bucket_pairs(part, config.bucket_limit)
+
+
+def band_keys(
+    signatures: NDArray[np.uint32], at: NDArray[np.int64], num_perm: int, first: int, rows: int
+) -> NDArray[np.uint32]:
+    """Return a key, uint32, of `rows` signature values of each document from the `first` on.
+
+    Flat signatures of `num_perm` values begin at the places `at`.
+    """
+    keys = np.empty(len(at), np.uint32)
+    kernels.band_keys(signatures, at, num_perm, first, rows, keys)
+    return keys
+
+
+def split_buckets(entries: NDArray[np.uint64], second: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """Return entries, bucket in the high half and rank in the low, in smaller buckets by a second key."""
+    mixed = ((entries >> _U32) ^ second) + np.uint64(29)
+    return ((mixed * kernels.PRIME) >> _U32 << _U32) | (entries & np.uint64(0xFFFFFFFF))
 
 
 def _bucket_pairs(entries: NDArray[np.uint64], limit: int) -> Iterator[NDArray[np.uint64]]:
@@ -184,20 +257,43 @@ def _bucket_pairs(entries: NDArray[np.uint64], limit: int) -> Iterator[NDArray[n
         yield pairs[:written]
 
 
+def _parts(documents: Sketched, pool: ThreadPoolExecutor) -> Iterator[list[NDArray[np.uint64]]]:
+    """Yield the entries of all fingerprints part by part of the hash space, some parts at a time.
+
+    They are good until the next are asked for.
+    """
+    n_parts = max(1, -(-int(documents.sizes.sum()) // FINGERPRINTS_AT_ONCE))
+    bounds = np.linspace(0, len(documents.ranks), _SLICES + 1).astype(np.int64)
+    slices = list(map(slice, bounds[:-1], bounds[1:]))
+    counts = np.zeros((_SLICES, n_parts), np.int64)
+    none = np.empty(0, np.uint64)
+
+    def fill(some: slice, first: int, ends: NDArray[np.int64], entries: NDArray[np.uint64]) -> None:
+        at, sizes, ranks = documents.fingerprint_at[some], documents.sizes[some], documents.ranks[some]
+        kernels.part_entries(documents.fingerprints, at, sizes, ranks, n_parts, first, ends, entries)
+
+    list(pool.map(lambda some, ends: fill(some, 0, ends, none), slices, counts))
+    rounds = [counts[:, first : first + PARTS_AT_ONCE] for first in range(0, n_parts, PARTS_AT_ONCE)]
+    entries = np.empty(max(int(some.sum()) for some in rounds), np.uint64)
+    for number, some in enumerate(rounds):
+        # Within a part one slice after the other.
+        ends = np.cumsum(some.T).reshape(some.T.shape)
+        begins = np.ascontiguousarray((ends - some.T).T)
+        list(
+            pool.map(
+                fill, slices, itertools.repeat(number * PARTS_AT_ONCE), begins, itertools.repeat(entries)
+            )
+        )
+        yield np.split(entries[: ends[-1, -1]], ends[:-1, -1])
+
+
 def _pairs_of_part(
-    documents: Sketched,
-    part: int,
-    n_parts: int,
+    entries: NDArray[np.uint64],
     config: CandidateConfig,
     empty: Callable[[tuple[int, ...], Any], NDArray[Any]],
 ) -> _Counted:
     """Return the pairs that share fingerprints of one part, in order, and how many each shares."""
-    entries = np.empty(len(documents.fingerprints), np.uint64)
-    written = kernels.fingerprint_entries(
-        documents.fingerprints, documents.offsets, documents.ranks, part, n_parts, entries
-    )
-    pairs = _sorted(_joined(list(_bucket_pairs(_sorted(entries[:written]), config.bucket_limit))))
-    del entries
+    pairs = _sorted(_joined(list(_bucket_pairs(_sorted(entries), config.bucket_limit))))
     first = np.flatnonzero(_changes(pairs))
     found, counts = empty((len(first),), np.uint64), empty((len(first),), np.uint32)
     found[:] = pairs[first]
@@ -236,9 +332,8 @@ def _count(documents: Sketched, position: NDArray[np.int64], parts: list[_Counte
     shares = np.concatenate([counts for _, counts in parts])[order]
     counts = np.add.reduceat(shares, first, dtype=np.int64) if len(first) else np.empty(0, np.int64)
     pairs = pairs[first]
-    sizes = np.diff(documents.offsets)
     low, high = position[_low(pairs)], position[_high(pairs)]
-    least = np.minimum(sizes[low], sizes[high])
+    least = np.minimum(documents.sizes[low], documents.sizes[high])
     enough = (
         (counts >= np.minimum(LEAST_SHARED, least)) & (counts >= LEAST_SHARED_PART * least) & (low != high)
     )
@@ -247,7 +342,7 @@ def _count(documents: Sketched, position: NDArray[np.int64], parts: list[_Counte
 
 def _merge(
     documents: Sketched,
-    position: NDArray[np.int64],
+    at: NDArray[np.int64],
     banded: NDArray[np.uint64],
     counted: list[_Shared],
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
@@ -256,8 +351,8 @@ def _merge(
     part = np.concatenate([some.part for some in counted])
     pairs = _unique([banded, shared])
     agreement = np.empty(len(pairs), np.uint8)
-    kernels.agreements(documents.signatures, position, pairs, agreement)
-    scores = agreement.astype(np.uint32) * np.uint32(1000 // documents.signatures.shape[1])
+    kernels.agreements(documents.signatures, at, documents.num_perm, pairs, agreement)
+    scores = agreement.astype(np.uint32) * np.uint32(1000 // documents.num_perm)
     where = np.searchsorted(pairs, shared)
     scores[where] = np.maximum(scores[where], (np.minimum(part, 1) * 1000).astype(np.uint32))
     return pairs, scores
@@ -280,9 +375,9 @@ def _joined(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
     return np.concatenate([np.empty(0, np.uint64), *parts])
 
 
-def _sorted(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the values in order; their array is used up."""
-    in_order: NDArray[np.uint64] = kernels.sort_words(values, np.empty_like(values))
+def _sorted(values: NDArray[np.uint64], first_byte: int = 0) -> NDArray[np.uint64]:
+    """Return the values in order, if they are so by the bytes below `first_byte`; their array is used up."""
+    in_order: NDArray[np.uint64] = kernels.sort_words(values, np.empty_like(values), first_byte)
     return in_order
 
 

@@ -299,7 +299,7 @@ def _calibrate(prepared: pa.RecordBatch, prepare_s: float, config: Config) -> Sp
     ranks = rank_documents(
         prepared.column("n_tokens").to_numpy(), np.arange(2 * n_docs, dtype=np.uint64).reshape(-1, 2)
     )
-    sketched = Sketched(data, fingerprints.flatten().to_numpy(), offsets, ranks)
+    sketched = Sketched.of(data, fingerprints.flatten().to_numpy(), offsets, ranks)
     started = time.perf_counter()
     find_candidates(sketched, CandidateConfig(config.candidates.bands, config.candidates.rows))
     band_s = (time.perf_counter() - started) / config.candidates.bands / n_docs

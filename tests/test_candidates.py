@@ -26,7 +26,7 @@ def sketch_texts(texts: list[str]) -> Sketched:
     found = sketch(keys, classes)
     n_tokens = np.array([len(c.as_py()) for c in classes], np.int32)
     digests = np.array([[hash(t) & 0xFFFFFFFF, len(t)] for t in texts], np.uint64)
-    return Sketched(
+    return Sketched.of(
         found.signatures,
         found.fingerprints.flatten().to_numpy(),
         found.fingerprints.offsets.to_numpy(),

@@ -14,7 +14,7 @@ import dedup
 from dedup.canonical import id_order
 from dedup.cluster import Edges
 from dedup.kernels import gaps
-from dedup.kernels.pairs import fingerprint_entries
+from dedup.kernels.pairs import part_entries
 from dedup.kernels.tokens import count_marks
 from dedup.normaliser.key import utf8_buffers
 from dedup.pipeline import judge, library, prepare, resolve, warming
@@ -87,11 +87,16 @@ def test_fingerprints_of_one_bucket_stand_in_one_part_whatever_their_low_half():
     values = np.array(
         [high << 32 | low for high in range(1, 40) for low in (0, 1, 0xFFFF, 0xABCDEF)], np.uint64
     )
-    offsets, ranks = np.array([0, len(values)], np.int64), np.zeros(1, np.uint32)
+    prints = values, np.zeros(1, np.int64), np.array([len(values)]), np.zeros(1, np.uint32)
+    counts = np.zeros(7, np.int64)
+    part_entries(*prints, 7, 0, counts, np.empty(0, np.uint64))
     met = []
-    for part in range(7):
-        entries = np.empty(len(values), np.uint64)
-        met.append((entries[: fingerprint_entries(values, offsets, ranks, part, 7, entries)] >> 32).tolist())
+    for first, last in ((0, 3), (3, 7)):
+        ends = np.cumsum(counts[first:last])
+        entries, written = np.zeros(ends[-1], np.uint64), ends - counts[first:last]
+        part_entries(*prints, 7, first, written, entries)
+        assert written.tolist() == ends.tolist()
+        met += [part.tolist() for part in np.split(entries >> np.uint64(32), ends[:-1])]
     assert sorted(bucket for buckets in met for bucket in buckets) == sorted(
         (values >> np.uint64(32)).tolist()
     )

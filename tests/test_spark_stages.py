@@ -110,12 +110,13 @@ def met_pairs(documents, published, config, n_parts, seed):
     """Candidates by the stages, with sorts and joins done here."""
     n_docs = len(documents.ranks)
     ranks = documents.ranks.astype(np.int64) * 2 + published
-    ends = documents.offsets
-    prints = [documents.fingerprints[ends[i] : ends[i + 1]].tobytes() for i in range(n_docs)]
+    spans = zip(documents.fingerprint_at.tolist(), documents.sizes.tolist(), strict=True)
+    prints = [documents.fingerprints[at : at + size].tobytes() for at, size in spans]
+    signatures = documents.signatures.reshape(n_docs, documents.num_perm)
     batch = pa.record_batch(
         {
             "rank": pa.array(ranks),
-            "signature": pa.array([row.tobytes() for row in documents.signatures], pa.binary()),
+            "signature": pa.array([row.tobytes() for row in signatures], pa.binary()),
             "fingerprints": pa.array(prints, pa.binary()),
         }
     )
@@ -140,7 +141,7 @@ def met_pairs(documents, published, config, n_parts, seed):
             if row["kind"] == meeting.PRINT:
                 found["shared"] += 1
                 found["least"] = row["extra"]
-    by_rank = dict(zip(ranks.tolist(), documents.signatures, strict=True))
+    by_rank = dict(zip(ranks.tolist(), documents.signatures.reshape(len(ranks), -1), strict=True))
     rows = []
     for (a, b), found in pairs.items():
         if not (found["shared"] and meeting.enough_shared(found["shared"], found["least"], min)):
@@ -165,7 +166,7 @@ def test_pairs_are_those_of_the_batch_also_from_giant_buckets(seed, with_archive
     signatures, prints, offsets = sketches(n_docs, seed)
     words = np.random.default_rng(seed)
     ranks = rank_documents(words.integers(50, 90, n_docs).astype(np.int32), words.integers(0, 9, (n_docs, 4)))
-    documents = Sketched(signatures, prints, offsets, ranks)
+    documents = Sketched.of(signatures, prints, offsets, ranks)
     published = words.random(n_docs) < (0.4 if with_archive else 0)
     config = CandidateConfig()
     found = find_candidates(documents, config, published=published)
@@ -179,7 +180,7 @@ def test_fingerprints_are_cut_into_parts_as_in_the_batch(monkeypatch):
     monkeypatch.setattr(meeting, "PAIRS_AT_ONCE", 64)
     signatures, prints, offsets = sketches(300, 7)
     ranks = np.random.default_rng(7).permutation(300).astype(np.uint32)
-    documents = Sketched(signatures, prints, offsets, ranks)
+    documents = Sketched.of(signatures, prints, offsets, ranks)
     n_parts = meeting.fingerprint_parts(len(prints))
     assert n_parts > 1
     found = find_candidates(documents, CandidateConfig())

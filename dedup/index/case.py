@@ -135,6 +135,7 @@ class Case:
         sorted_keys = sort_words(
             (keys.astype(np.uint64) << _U32) | np.arange(len(keys), dtype=np.uint64),
             np.empty(len(keys), np.uint64),
+            4,
         )
         changes = np.ones(len(keys), np.bool_)
         np.not_equal(sorted_keys[1:] >> _U32, sorted_keys[:-1] >> _U32, out=changes[1:])
@@ -278,8 +279,8 @@ class Case:
         if len(rows) < 2:
             return np.empty((0, 2), np.int64)
         column = self.prepared.column("fingerprints").take(pa.array(rows))
-        sketched = Sketched(
-            np.ascontiguousarray(self.signatures[rows]),
+        sketched = Sketched.of(
+            self.signatures[rows],
             column.flatten().to_numpy(),
             column.offsets.to_numpy().astype(np.int64) - int(column.offsets[0].as_py()),
             rank_documents(corpus.n_tokens[rows], corpus.digests("key_digest")[rows]),

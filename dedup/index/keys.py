@@ -31,9 +31,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dedup import flags as bits
+from dedup.candidates import band_keys
 from dedup.config import Config
 from dedup.index.packing import signatures_of
-from dedup.kernels import pairs as kernels
 
 BAND_STEP = 3
 _WIDE_ROWS = 6
@@ -65,16 +65,15 @@ def content_keys(
     keys, of_rows = [prints, _exact_keys(prepared)], [rows, np.arange(n_rows)]
     weights = [PRINT, _EXACT_WEIGHT]
     signatures = np.ascontiguousarray(signatures_of(prepared, config.sketch.num_perm))
-    ranks = np.arange(n_rows, dtype=np.uint32)
-    entries, second = np.empty(n_rows, np.uint64), np.empty(n_rows, np.uint32)
+    sketches = signatures.reshape(-1), np.arange(n_rows) * config.sketch.num_perm, config.sketch.num_perm
     for band in range(0, config.candidates.bands, BAND_STEP):
         first = band * config.candidates.rows
-        kernels.band_entries(signatures, first, config.candidates.rows, _WIDE_ROWS, ranks, entries, second)
-        bucket = (entries >> _U32).astype(np.uint32)
+        bucket = band_keys(*sketches, first, config.candidates.rows)
         keys.append(bucket)
         of_rows.append(np.arange(n_rows))
         weights.append(_NARROW)
         if band % _WIDE_EVERY == 0:
+            second = band_keys(*sketches, first, config.candidates.rows + _WIDE_ROWS)
             keys.append((((bucket ^ second).astype(np.uint64) * _MIX) >> _U32).astype(np.uint32))
             of_rows.append(np.arange(n_rows))
             weights.append(_WIDE)

@@ -6,43 +6,43 @@ import numpy as np
 
 from dedup.kernels.cache import kernel
 
-_PRIME = np.uint64(0xD6E8FEB86659FD93)
+PRIME = np.uint64(0xD6E8FEB86659FD93)
 _U29, _U32 = np.uint64(29), np.uint64(32)
 _LOW, _BYTE = np.uint64(0xFFFFFFFF), np.uint64(0xFF)
 
 
 @kernel
-def band_entries(signatures, first, rows, wide_rows, ranks, entries, second):
-    """Fill `entries` (uint64: band key in the high half, rank in the low) and `second` (uint32, by position).
+def band_keys(signatures, at, num_perm, first, rows, keys):
+    """Fill `keys` (uint32) with a key of each document's `rows` signature values from the `first` on.
 
-    `second` mixes the `wide_rows` values that follow the band: it splits buckets that are too large.
+    Signatures of `num_perm` values lie in one flat array (uint32), each where `at` (int64) says.
     """
-    num_perm = signatures.shape[1]
-    for document in range(signatures.shape[0]):
+    for document in range(at.shape[0]):
         value = np.uint64(first + 1)
-        for k in range(rows):
-            value = (value ^ np.uint64(signatures[document, (first + k) % num_perm])) * _PRIME
+        place = first % num_perm
+        for _ in range(rows):
+            value = (value ^ np.uint64(signatures[at[document] + place])) * PRIME
             value ^= value >> _U29
-        entries[document] = ((value >> _U32) << _U32) | np.uint64(ranks[document])
-        for k in range(rows, rows + wide_rows):
-            value = (value ^ np.uint64(signatures[document, (first + k) % num_perm])) * _PRIME
-            value ^= value >> _U29
-        second[ranks[document]] = np.uint32(value >> _U32)
+            place += 1
+            if place == num_perm:
+                place = 0
+        keys[document] = np.uint32(value >> _U32)
 
 
 @kernel
-def sort_words(words, spare):
+def sort_words(words, spare, first_byte):
     """Return `words` (uint64) in order, in its own memory or in that of `spare`, which is as long.
 
-    Byte by byte, the lowest first: a few passes without a branch, where NumPy's sort guesses at each step.
-    A byte that is the same in all, as the high ones of ranks are, costs no pass.
+    Byte by byte from `first_byte`, the lowest 0, on: a few passes without a branch, where NumPy's sort
+    guesses at each step. A byte that is the same in all, as the high ones of ranks are, costs no pass.
+    Words that are in order by their lower bytes need no passes for these.
     """
     n_words = words.shape[0]
     counts = np.zeros((8, 256), np.int64)
     for i in range(n_words):
-        for byte in range(8):
+        for byte in range(first_byte, 8):
             counts[byte, (words[i] >> np.uint64(8 * byte)) & _BYTE] += 1
-    for byte in range(8):
+    for byte in range(first_byte, 8):
         shift = np.uint64(8 * byte)
         if n_words == 0 or counts[byte, (words[0] >> shift) & _BYTE] == n_words:
             continue
@@ -102,8 +102,8 @@ def bucket_pairs(entries, limit, neighbours, pairs, start, room):
 
 
 @kernel
-def large_buckets(entries, limit, second, split):
-    """Copy members of buckets over `limit` to `split`, keyed by bucket and second key; return how many."""
+def large_buckets(entries, limit, large):
+    """Copy the members of buckets over `limit` to `large`; return how many."""
     n_entries = entries.shape[0]
     written = 0
     at = 0
@@ -114,43 +114,47 @@ def large_buckets(entries, limit, second, split):
             stop += 1
         if stop - at > limit:
             for i in range(at, stop):
-                rank = entries[i] & _LOW
-                value = ((bucket ^ np.uint64(second[rank])) + _U29) * _PRIME
-                split[written] = ((value >> _U32) << _U32) | rank
+                large[written] = entries[i]
                 written += 1
         at = stop
     return written
 
 
 @kernel
-def agreements(signatures, position, pairs, counts):
-    """Fill `counts` (uint8, at most 255) with the number of equal signature values of each pair of ranks."""
-    num_perm = signatures.shape[1]
+def agreements(signatures, at, num_perm, pairs, counts):
+    """Fill `counts` (uint8, at most 255) with the number of equal signature values of each pair.
+
+    Signatures lie in one flat array (uint32), each where `at` (int64, by rank) says.
+    """
     for p in range(pairs.shape[0]):
-        a = signatures[position[pairs[p] >> _U32]]
-        b = signatures[position[pairs[p] & _LOW]]
+        a, b = at[pairs[p] >> _U32], at[pairs[p] & _LOW]
         equal = 0
         for k in range(num_perm):
-            equal += a[k] == b[k]
+            equal += signatures[a + k] == signatures[b + k]
         counts[p] = min(equal, 255)
 
 
 @kernel
-def fingerprint_entries(values, offsets, ranks, part, n_parts, entries):
-    """Fill `entries` with the fingerprints of one part of the hash space; return their number.
+def part_entries(values, at, sizes, ranks, n_parts, first, ends, entries):
+    """Fill `entries` with the fingerprints of some parts of the hash space, part by part.
+
+    Parts from the `first` on, as many as `ends` (int64) has; each part's are written from its place in `ends`
+    on, which in the end says where they end. Without `entries` they are only counted. A document's `sizes`
+    fingerprints lie in one flat array (uint64) where `at` (int64) says.
 
     The part hangs on the half that makes the bucket alone, so that buckets are
     the same for any number of parts; mixed, since the least hashes were chosen.
     """
-    written = 0
-    for document in range(offsets.shape[0] - 1):
-        for k in range(offsets[document], offsets[document + 1]):
-            # A product and a shift: each part looks at all, and a division takes four times as long.
-            mixed = ((values[k] >> _U32) * _PRIME) >> _U32
-            if np.int64((mixed * np.uint64(n_parts)) >> _U32) == part:
-                entries[written] = ((values[k] >> _U32) << _U32) | np.uint64(ranks[document])
-                written += 1
-    return written
+    filling = entries.shape[0] > 0
+    for document in range(at.shape[0]):
+        for k in range(at[document], at[document] + sizes[document]):
+            # A product and a shift: a division takes four times as long.
+            mixed = ((values[k] >> _U32) * PRIME) >> _U32
+            part = np.int64((mixed * np.uint64(n_parts)) >> _U32) - first
+            if part >= 0 and part < ends.shape[0]:
+                if filling:
+                    entries[ends[part]] = ((values[k] >> _U32) << _U32) | np.uint64(ranks[document])
+                ends[part] += 1
 
 
 @kernel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -113,6 +114,21 @@ class Corpus:
             rows = np.frombuffer(column.buffers()[1], ">u8").reshape(-1, 2)
             found[start : start + batch.num_rows] = rows[column.offset : column.offset + batch.num_rows]
         return found
+
+    def mapped(self, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+        """Return a column of lists or of bytes where it stands in the spill, without a copy of its values.
+
+        One array of bytes spans all files that are mapped; nobody may look at what lies between them. With
+        it come for every document the offset in bytes and the number of its values, or bytes.
+        """
+        low, n_bytes = self._reader.memory()
+        array = (ctypes.c_uint8 * (n_bytes // 8 * 8)).from_address(low) if n_bytes else b""
+        extents = [_extent(batch.column(name), low) for batch in self.batches]
+        at, lengths = (
+            np.concatenate([np.empty(0, np.int64), *parts])
+            for parts in (zip(*extents, strict=True) or [(), ()])
+        )
+        return np.frombuffer(array, np.uint8), at, lengths
 
     def origin(self, document: int) -> str:
         """Tell where a document came from: "input", "against" or "index"."""
@@ -280,9 +296,15 @@ class Corpus:
         return Located(files, file.astype(np.uint8), *rest)
 
 
-def _extent(column: pa.LargeBinaryArray, base: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where each value of a column begins in its mapped file, and its length."""
-    _, offsets, data = column.buffers()
-    ends = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
+def _extent(column: pa.Array, base: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return how far from an address each value of a column begins, and its length in bytes or items."""
+    *offsets, data = column.buffers()
     start = data.address - base if data is not None else 0
-    return ends[:-1] + start, np.diff(ends)
+    if pa.types.is_fixed_size_binary(column.type):
+        width = column.type.byte_width
+        return np.arange(column.offset, column.offset + len(column)) * width + start, np.full(
+            len(column), width
+        )
+    ends = np.frombuffer(offsets[1], np.int64)[column.offset : column.offset + len(column) + 1]
+    width = column.type.value_type.bit_width // 8 if pa.types.is_large_list(column.type) else 1
+    return ends[:-1] * width + start, np.diff(ends)

@@ -161,25 +161,20 @@ def _candidates(
     active = np.flatnonzero(~nodes.alone)
     active = active[np.argsort(nodes.first[active], kind="stable")]
     documents = nodes.first[active]
-    sizes = [pc.list_value_length(batch.column("fingerprints")).to_numpy() for batch in corpus.batches]
-    n_fingerprints = np.concatenate([np.empty(0, np.int64), *sizes])[documents]
-    offsets = np.concatenate([[0], np.cumsum(n_fingerprints)]).astype(np.int64)
-    fingerprints = scratch.empty((int(offsets[-1]),), np.uint64)
-    signatures = scratch.empty((len(active), config.sketch.num_perm), np.uint32)
-    bounds = np.searchsorted(documents, corpus.starts)
-    for number, batch in enumerate(corpus.batches):
-        begin, end = bounds[number], bounds[number + 1]
-        rows = documents[begin:end] - corpus.starts[number]
-        data = np.frombuffer(batch.column("signature").buffers()[1], np.uint32)
-        # Copied once: any other mode than "clip" goes through a buffer.
-        np.take(data.reshape(-1, config.sketch.num_perm), rows, 0, signatures[begin:end], "clip")
-        column = batch.column("fingerprints")
-        chosen = column if len(rows) == batch.num_rows else column.take(pa.array(rows))
-        fingerprints[offsets[begin] : offsets[end]] = chosen.flatten().to_numpy()
+    memory, signature_at, _ = corpus.mapped("signature")
+    _, fingerprint_at, sizes = corpus.mapped("fingerprints")
     ties = np.hstack([corpus.digests("key_digest")[documents], corpus.digests("identity")[documents]])
     ranks = rank_documents(corpus.n_tokens[documents], ties)
     found = find_candidates(
-        Sketched(signatures, fingerprints, offsets, ranks),
+        Sketched(
+            memory.view(np.uint32),
+            signature_at[documents] // 4,
+            config.sketch.num_perm,
+            memory.view(np.uint64),
+            fingerprint_at[documents] // 8,
+            sizes[documents],
+            ranks,
+        ),
         config.candidates,
         published=corpus.published[documents],
         workers=workers,

@@ -224,6 +224,12 @@ class SpillReader:
         """Return where in memory a file is mapped, for arithmetic with the addresses of columns."""
         return int(self._maps[file][1].address)
 
+    def memory(self) -> tuple[int, int]:
+        """Return the least address of all files mapped, and the number of bytes to the end of the last."""
+        spans = [(buffer.address, buffer.address + buffer.size) for _, buffer in self._maps.values()]
+        low = min((begin for begin, _ in spans), default=0)
+        return low, max((end for _, end in spans), default=0) - low
+
     def _map(self, file: str, size: int) -> tuple[mmap.mmap, Any]:
         known = self._maps.get(file)
         if known is None or len(known[0]) < size:

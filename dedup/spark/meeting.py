@@ -24,6 +24,8 @@ from dedup.candidates import (
     NEIGHBOURS,
     PAIRS_AT_ONCE,
     SPLIT_ROWS,
+    band_keys,
+    split_buckets,
 )
 from dedup.config import CandidateConfig
 from dedup.kernels import pairs as kernels
@@ -68,15 +70,12 @@ def make_entries(
             continue
         ranks = longs(batch.column("rank"))
         signatures = _signatures(batch.column("signature"))
-        numbers = np.arange(n_docs, dtype=np.uint32)
-        entries = np.empty(n_docs, np.uint64)
+        num_perm = signatures.shape[1]
+        sketches = signatures.reshape(-1), np.arange(n_docs) * num_perm, num_perm
         for band in range(config.bands):
-            # A new one each time: the batch that was yielded is a view of the last.
-            second = np.empty(n_docs, np.uint32)
-            kernels.band_entries(
-                signatures, band * config.rows, config.rows, SPLIT_ROWS, numbers, entries, second
-            )
-            yield _entries((band << 32) | (entries >> _U32).astype(np.int64), ranks, second.view(np.int32))
+            keys = band_keys(*sketches, band * config.rows, config.rows)
+            second = band_keys(*sketches, band * config.rows, config.rows + SPLIT_ROWS)
+            yield _entries((band << 32) | keys.astype(np.int64), ranks, second.view(np.int32))
         values = np.frombuffer(fixed_bytes(batch.column("fingerprints")), np.uint64)
         sizes = np.diff(_offsets(batch.column("fingerprints"))) // 8
         part = ((values & np.uint64(0xFFFF)).astype(np.int64) % n_parts) + _FINGERPRINTS
@@ -197,9 +196,7 @@ def _split(members: _Members) -> pa.RecordBatch:
     n_members = len(members.rank)
     number = np.arange(n_members, dtype=np.uint64)
     entries = ((members.bucket.astype(np.uint64) & np.uint64(0xFFFFFFFF)) << _U32) | number
-    second = members.extra.astype(np.int32).view(np.uint32)
-    split = np.empty(n_members, np.uint64)
-    kernels.large_buckets(entries, 0, second, split)
+    split = split_buckets(entries, members.extra.astype(np.int32).view(np.uint32))
     band = (int(members.bucket[0]) >> 32) + _SPLIT
     buckets = (band << 32) | (split >> _U32).astype(np.int64)
     return pa.record_batch(
@@ -229,7 +226,9 @@ def score(batches: Iterable[pa.RecordBatch], *, num_perm: int) -> Iterator[pa.Re
         number = np.arange(n_pairs, dtype=np.uint64)
         agreement = np.empty(n_pairs, np.uint8)
         pairs = (number << _U32) | (number + np.uint64(n_pairs))
-        kernels.agreements(signatures, np.arange(2 * n_pairs), pairs, agreement)
+        kernels.agreements(
+            signatures.reshape(-1), np.arange(2 * n_pairs) * num_perm, num_perm, pairs, agreement
+        )
         shared, least = longs(batch.column("shared")), longs(batch.column("least"))
         scores = agreement.astype(np.uint32) * np.uint32(1000 // num_perm)
         part = np.minimum(shared / np.maximum(least, 1), 1)
