@@ -122,13 +122,12 @@ class Corpus:
         it come for every document the offset in bytes and the number of its values, or bytes.
         """
         low, n_bytes = self._reader.memory()
-        array = (ctypes.c_uint8 * (n_bytes // 8 * 8)).from_address(low) if n_bytes else b""
+        # In eights, for views of wider numbers.
+        array = np.ctypeslib.as_array((ctypes.c_uint8 * (n_bytes // 8 * 8)).from_address(low))
         extents = [_extent(batch.column(name), low) for batch in self.batches]
-        at, lengths = (
-            np.concatenate([np.empty(0, np.int64), *parts])
-            for parts in (zip(*extents, strict=True) or [(), ()])
-        )
-        return np.frombuffer(array, np.uint8), at, lengths
+        none = np.empty(0, np.int64)
+        at, lengths = (np.concatenate([none, *(extent[i] for extent in extents)]) for i in (0, 1))
+        return array if n_bytes else np.empty(0, np.uint8), at, lengths
 
     def origin(self, document: int) -> str:
         """Tell where a document came from: "input", "against" or "index"."""
