@@ -1,5 +1,7 @@
 """What the run's own process is made of: columns, orders, scratch arrays, edges, house lines."""
 
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
@@ -21,7 +23,7 @@ from dedup.pipeline import judge, library, prepare, resolve, warming
 from dedup.pipeline.columns import Values
 from dedup.pipeline.corpus import Corpus
 from dedup.pipeline.ordering import sort_ties
-from dedup.pipeline.spill import Scratch, lend, take
+from dedup.pipeline.spill import Scratch, SpillReader, lend, spill_file, take
 
 COLUMNS = {
     "id": pa.array(["a", None, "", "ü", "z" * 40], pa.large_string()),
@@ -81,6 +83,27 @@ def test_a_batch_that_is_lent_comes_whole_and_once(tmp_path):
     path = lend(tmp_path, "rows", batch)
     assert take(path).equals(batch)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux frees a part of a file")
+def test_what_is_discarded_gives_its_space_back_and_nothing_else_does(tmp_path):
+    batch = pa.record_batch(
+        {
+            "id": pa.array([f"a{n}" for n in range(20_000)], pa.large_string()),
+            "key": pa.array([b"k" * 40] * 20_000, pa.large_binary()),
+            "lines": pa.array([[7] * 5] * 20_000, pa.large_list(pa.uint64())),
+        }
+    )
+    places = [spill_file(tmp_path).append(batch) for _ in range(3)]
+    reader = SpillReader(batch.schema)
+    read = [reader.read(place) for place in places]
+    before = Path(places[0].file).stat().st_blocks * 512
+    reader.discard(places[1], read[1].column("key"))
+    freed = before - Path(places[0].file).stat().st_blocks * 512
+    assert freed == pytest.approx(20_000 * (8 + 40 + 8 + 40), rel=0.01)
+    assert read[1].column("id").equals(batch.column("id"))
+    assert read[0].equals(batch)
+    assert read[2].equals(batch)
 
 
 def test_fingerprints_of_one_bucket_stand_in_one_part_whatever_their_low_half():

@@ -129,6 +129,13 @@ class Corpus:
         at, lengths = (np.concatenate([none, *(extent[i] for extent in extents)]) for i in (0, 1))
         return array if n_bytes else np.empty(0, np.uint8), at, lengths
 
+    def forget(self, number: int) -> None:
+        """Give up the space of a batch's keys and sketches; what it says of its records stays.
+
+        Outputs grow while this shrinks: together they take less of a disk, and the system has pages at hand.
+        """
+        self._reader.discard(self.places[number], self.batches[number].column("key"))
+
     def origin(self, document: int) -> str:
         """Tell where a document came from: "input", "against" or "index"."""
         if document < self.n_new:

@@ -108,8 +108,7 @@ def run(
     DropRateExceeded
         When `max_drop_rate` stops the run.
     """
-    config = config or Config()
-    progress = progress or Progress()
+    config, progress = config or Config(), progress or Progress()
     started = datetime.now(UTC)
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryFolder(temp))
@@ -146,13 +145,12 @@ def run(
         decider = Decider(outcome)
         with progress.stage("write", total=corpus.n_new) as step:
             chunks = (chunk for source in sources for chunk in source.chunks_again())
-            for chunk, batch, decided in zip(
-                chunks, corpus.batches[:n_new], decider.batches(crew), strict=True
-            ):
-                staged.write(chunk, batch, decided)
+            for number, (chunk, decided) in enumerate(zip(chunks, decider.batches(crew), strict=True)):
+                staged.write(chunk, corpus.batches[number], decided)
                 if target is not None:
                     texts = parse(chunk, fields, config.read.record_limit_bytes).column("text")
-                    target.take(batch, texts, decided.keep)
+                    target.take(corpus.batches[number], texts, decided.keep)
+                corpus.forget(number)
                 step(len(decided.rows))
         summary = summarise(decider, outcome, progress, str(uuid.uuid4()))
         _check_accounts(summary, corpus, max_drop_rate)

@@ -8,10 +8,12 @@ up under pressure.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import itertools
 import mmap
 import os
 import shutil
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,7 @@ from dedup.errors import SystemFailure
 _PREFIX, _LOCK = "dedup-run-", "dedup-run.lock"
 _MEMORY_BYTES = 4 << 30
 _SHARE_OF_ARRAYS = 32
+_PUNCH_HOLE = 3  # with FALLOC_FL_KEEP_SIZE, of linux/falloc.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +232,22 @@ class SpillReader:
         spans = [(buffer.address, buffer.address + buffer.size) for _, buffer in self._maps.values()]
         low = min((begin for begin, _ in spans), default=0)
         return low, max((end for _, end in spans), default=0) - low
+
+    def discard(self, place: Place, column: pa.Array) -> None:
+        """Free the space, on disk and in the system's cache, of a column and all behind it in its batch.
+
+        They read as zeros from then on. Nothing happens where the system can't.
+        """
+        begin = next(buffer.address for buffer in column.buffers() if buffer is not None)
+        begin = -(-(begin - self.address(place.file)) // mmap.PAGESIZE) * mmap.PAGESIZE
+        end = (place.offset + place.length) // mmap.PAGESIZE * mmap.PAGESIZE
+        if sys.platform == "linux" and begin < end:
+            file = os.open(place.file, os.O_RDWR)
+            with contextlib.suppress(AttributeError):  # only glibc and musl have it
+                ctypes.CDLL(None).fallocate(
+                    file, _PUNCH_HOLE, ctypes.c_int64(begin), ctypes.c_int64(end - begin)
+                )
+            os.close(file)
 
     def _map(self, file: str, size: int) -> tuple[mmap.mmap, Any]:
         known = self._maps.get(file)
