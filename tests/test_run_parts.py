@@ -23,7 +23,7 @@ from dedup.pipeline import judge, library, prepare, resolve, warming
 from dedup.pipeline.columns import Values
 from dedup.pipeline.corpus import Corpus
 from dedup.pipeline.ordering import sort_ties
-from dedup.pipeline.spill import Scratch, SpillReader, lend, spill_file, take
+from dedup.pipeline.spill import Scratch, SpillFile, SpillReader, lend, take
 
 COLUMNS = {
     "id": pa.array(["a", None, "", "ü", "z" * 40], pa.large_string()),
@@ -94,7 +94,9 @@ def test_what_is_discarded_gives_its_space_back_and_nothing_else_does(tmp_path):
             "lines": pa.array([[7] * 5] * 20_000, pa.large_list(pa.uint64())),
         }
     )
-    places = [spill_file(tmp_path).append(batch) for _ in range(3)]
+    file = SpillFile(tmp_path)
+    places = [file.append(batch) for _ in range(3)]
+    file.close()
     reader = SpillReader(batch.schema)
     read = [reader.read(place) for place in places]
     before = Path(places[0].file).stat().st_blocks * 512
