@@ -25,6 +25,7 @@ _PAIRS_PER_TASK = 1024
 # A task holds the keys of its documents in memory; very long texts make smaller tasks.
 _BYTES_PER_TASK = 64 << 20
 _TEN_THOUSANDTHS = 10_000
+_RELATION = {name: number for number, name in enumerate(RELATIONS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,24 +140,30 @@ def judge_keys(
 
     overlaps = (Overlap(*some) for some in counts)
     related = relate_pairs(view, tokens, lefts, rights, overlaps, statistics.house, config.verify)
-    rows = []
-    for left, right, scored in zip(lefts.tolist(), rights.tolist(), related, strict=True):
-        if scored.relation == "unrelated":
-            continue
-        rows.append(
-            (
-                int(keyed.documents[left]), int(keyed.documents[right]), RELATIONS.index(scored.relation),
-                -1 if scored.fuller is None else scored.fuller,
-                round(scored.jaccard * _TEN_THOUSANDTHS), round(scored.containment * _TEN_THOUSANDTHS),
-                None if scored.ratio is None else round(scored.ratio * _TEN_THOUSANDTHS),
-                int(scored.features.get("extra", 0)), int(scored.features.get("foreign", 0)), scored.reason,
-            )
-        )  # fmt: skip
-    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[]] * len(VERDICTS)
+    scored = list(related)
+    kept = [place for place, one in enumerate(scored) if one.relation != "unrelated"]
+    scored = [scored[place] for place in kept]
+    columns: list[Any] = [
+        keyed.documents[lefts[kept]],
+        keyed.documents[rights[kept]],
+        [_RELATION[one.relation] for one in scored],
+        [-1 if one.fuller is None else one.fuller for one in scored],
+        _ten_thousandths([one.jaccard for one in scored]),
+        _ten_thousandths([one.containment for one in scored]),
+        _ten_thousandths([one.ratio for one in scored]),
+        [int(one.features.get("extra", 0)) for one in scored],
+        [int(one.features.get("foreign", 0)) for one in scored],
+        [one.reason for one in scored],
+    ]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, VERDICTS, strict=True)]
     return pa.record_batch(arrays, schema=VERDICTS).replace_schema_metadata(
         {"pairs": str(len(undecided)), "aligned": str(len(lefts))}
     )
+
+
+def _ten_thousandths(scores: Sequence[float | None]) -> pa.Array:
+    values = np.array(scores, np.float64)
+    return pa.array(np.rint(values * _TEN_THOUSANDTHS), pa.uint16(), mask=np.isnan(values), safe=False)
 
 
 def _gather(

@@ -194,7 +194,7 @@ def _look(view: Callable[[int], View], surveys: Surveys, config: VerifyConfig) -
     longest = np.full(len(chosen), limits.passage, np.float64)
     most = limits.reworded * np.stack([sizes[surveys.left[chosen]], sizes[surveys.right[chosen]]], axis=1)
     ocr = config.profile == "ocr"
-    evidence = collect_pairs([views[p] for p in chosen], surveys, chosen, longest, most, ocr=ocr)
+    evidence = collect_pairs([views[p] for p in chosen], [shown[p] for p in chosen], longest, most, ocr=ocr)
     for (a, b), one, said in zip(views, shown, objections, strict=True):
         yield _Found(a, b, one, next(evidence) if said is None else said)
 

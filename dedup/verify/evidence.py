@@ -96,15 +96,14 @@ def collect(
         Forgive letters taken for others.
     """
     longest, own = np.array(most[:1], np.float64), np.array([most[1:]], np.float64)
-    evidence = next(collect_pairs([(a, b)], survey.among, [survey.number], longest, own, ocr=ocr))
+    evidence = next(collect_pairs([(a, b)], [survey], longest, own, ocr=ocr))
     evidence.hear()
     return evidence
 
 
 def collect_pairs(
     views: Sequence[tuple[View, View]],
-    surveys: Surveys,
-    chosen: Sequence[int],
+    shown: Sequence[Survey],
     longest: NDArray[np.float64],
     most: NDArray[np.float64],
     *,
@@ -116,23 +115,23 @@ def collect_pairs(
     ----------
     views : sequence of tuple of View
         The documents of each pair.
-    surveys : Surveys
-    chosen : sequence of int
-        The pairs' places among `surveys`.
+    shown : sequence of Survey
+        Theirs, all of the same `Surveys`.
     longest, most : numpy.ndarray of float64, shape (n_pairs,), (n_pairs, 2)
         The longest passage and the numbers of tokens of their own that a and b may have: beyond them the
         rest of the evidence changes nothing.
     ocr : bool
         Forgive letters taken for others.
     """
-    pairs = np.array(chosen, np.int64)
+    if not shown:
+        return
+    surveys, pairs = shown[0].among, np.array([one.number for one in shown], np.int64)
     if ocr:
         # Most of what is left of damaged texts are other readings: all of it is looked at.
         longest, most = np.full_like(longest, np.inf), np.full_like(most, np.inf)
-    shown = [Survey(surveys, p) for p in chosen]
     rest, rows, unsettled = settle(surveys, pairs, longest, most, ocr=ocr)
     for k, gap, row in _gaps_of(unsettled, surveys.gaps, rows):
-        _settle_words(*views[k], gap, row, shown[k], rest[int(surveys.marks_at[chosen[k]]) :], ocr=ocr)
+        _settle_words(*views[k], gap, row, shown[k], rest[int(surveys.marks_at[pairs[k]]) :], ocr=ocr)
     sums, swapped, words = sum_up(views, surveys, pairs, longest, most, rest, rows)
     spoken: dict[int, list[_Gap]] = {}
     for (k, gap, row), what in zip(_gaps_of(words, surveys.gaps, rows), words[:, 2].tolist(), strict=True):
@@ -146,7 +145,7 @@ def collect_pairs(
         moved = counts[gaps.MOVED_A : gaps.MOVED_B + 1]
         evidence = Evidence(both, one.matched, counts[gaps.RUNS], moved, names)
         if k in spoken:
-            left = rest[int(surveys.marks_at[chosen[k]]) :]
+            left = rest[int(surveys.marks_at[pairs[k]]) :]
             evidence.unheard = partial(_hear, a, b, spoken[k], one, left)
         yield evidence
 
