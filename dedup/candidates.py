@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from dedup.config import CandidateConfig
 from dedup.kernels import pairs as kernels
+from dedup.ordering import changes, sort_ties
 
 # In a bucket over the limit each member meets so many neighbours besides the leader …
 NEIGHBOURS = 2
@@ -45,7 +46,7 @@ FINGERPRINTS_AT_ONCE = 1 << 21
 # … and those of so many parts, 128 MB, are set apart in one pass over all.
 PARTS_AT_ONCE = 8
 _SLICES = 16
-_U32 = np.uint64(32)
+_U32, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 _Counted = tuple[NDArray[np.uint64], NDArray[np.uint32]]
 
@@ -106,9 +107,13 @@ def rank_documents(n_tokens: NDArray[np.int32], digests: NDArray[np.uint64]) -> 
     >>> rank_documents(np.array([3, 9], np.int32), np.zeros((2, 2), np.uint64)).tolist()
     [1, 0]
     """
-    order = np.lexsort((*digests.T[::-1], -n_tokens.astype(np.int64)))
+    numbers = np.arange(len(n_tokens), dtype=np.uint32)
+    order = np.argsort(digests[:, 0], kind="stable")
+    shortness = (np.iinfo(np.int32).max - n_tokens[order]).astype(np.uint64)
+    order = order[_sorted(shortness << _U32 | numbers, first_byte=4) & _LOW]
+    sort_ties(order, [n_tokens, digests[:, 0]], lambda tied: list(digests[tied].T[1:]))
     ranks = np.empty(len(order), np.uint32)
-    ranks[order] = np.arange(len(order), dtype=np.uint32)
+    ranks[order] = numbers
     return ranks
 
 
@@ -154,7 +159,7 @@ def find_candidates(
         for parts in _parts(documents, pool):
             met += pool.map(lambda entries: _pairs_of_part(entries, config, empty), parts)
         counted = list(pool.map(lambda some: _count(documents, position, some), _ranges(met)))
-    pairs, scores = _merge(documents, at, banded, counted)
+        pairs, scores = _merge(documents, at, banded, counted, pool)
     if published is not None:
         settled = published[position]
         wanted = ~(settled[_low(pairs)] & settled[_high(pairs)])
@@ -204,9 +209,14 @@ def _agreeing(
 ) -> NDArray[np.uint64]:
     """Return each of some pairs once that agrees in enough signature values."""
     pairs = _unique(met)
+    return pairs[_agreements(documents, at, pairs) >= max(1, round(LEAST_AGREEMENT * documents.num_perm))]
+
+
+def _agreements(documents: Sketched, at: NDArray[np.int64], pairs: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Return in how many signature values each pair agrees."""
     counts = np.empty(len(pairs), np.uint8)
     kernels.agreements(documents.signatures, at, documents.num_perm, pairs, counts)
-    return pairs[counts >= max(1, round(LEAST_AGREEMENT * documents.num_perm))]
+    return counts
 
 
 def _meet_in_band(
@@ -244,7 +254,7 @@ def band_keys(
 def split_buckets(entries: NDArray[np.uint64], second: NDArray[np.uint32]) -> NDArray[np.uint64]:
     """Return entries, bucket in the high half and rank in the low, in smaller buckets by a second key."""
     mixed = ((entries >> _U32) ^ second) + np.uint64(29)
-    return ((mixed * kernels.PRIME) >> _U32 << _U32) | (entries & np.uint64(0xFFFFFFFF))
+    return ((mixed * kernels.PRIME) >> _U32 << _U32) | (entries & _LOW)
 
 
 def _bucket_pairs(entries: NDArray[np.uint64], limit: int) -> Iterator[NDArray[np.uint64]]:
@@ -294,7 +304,7 @@ def _pairs_of_part(
 ) -> _Counted:
     """Return the pairs that share fingerprints of one part, in order, and how many each shares."""
     pairs = _sorted(_joined(list(_bucket_pairs(_sorted(entries), config.bucket_limit))))
-    first = np.flatnonzero(_changes(pairs))
+    first = np.flatnonzero(changes(pairs))
     found, counts = empty((len(first),), np.uint64), empty((len(first),), np.uint32)
     found[:] = pairs[first]
     counts[:] = np.diff(first, append=len(pairs))
@@ -328,7 +338,7 @@ def _count(documents: Sketched, position: NDArray[np.int64], parts: list[_Counte
     pairs = np.concatenate([pairs for pairs, _ in parts])
     order = np.argsort(pairs, kind="stable")
     pairs = pairs[order]
-    first = np.flatnonzero(_changes(pairs))
+    first = np.flatnonzero(changes(pairs))
     shares = np.concatenate([counts for _, counts in parts])[order]
     counts = np.add.reduceat(shares, first, dtype=np.int64) if len(first) else np.empty(0, np.int64)
     pairs = pairs[first]
@@ -345,13 +355,17 @@ def _merge(
     at: NDArray[np.int64],
     banded: NDArray[np.uint64],
     counted: list[_Shared],
+    pool: ThreadPoolExecutor,
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
     """Join both paths; return their pairs and a score for each."""
     shared = _joined([some.pairs for some in counted])
     part = np.concatenate([some.part for some in counted])
     pairs = _unique([banded, shared])
-    agreement = np.empty(len(pairs), np.uint8)
-    kernels.agreements(documents.signatures, at, documents.num_perm, pairs, agreement)
+    cuts = range(0, len(pairs), PAIRS_AT_ONCE >> 4)
+    pieces = [pairs[cut : cut + (PAIRS_AT_ONCE >> 4)] for cut in cuts]
+    agreement = np.concatenate(
+        [np.empty(0, np.uint8), *pool.map(lambda piece: _agreements(documents, at, piece), pieces)]
+    )
     scores = agreement.astype(np.uint32) * np.uint32(1000 // documents.num_perm)
     where = np.searchsorted(pairs, shared)
     scores[where] = np.maximum(scores[where], (np.minimum(part, 1) * 1000).astype(np.uint32))
@@ -363,12 +377,12 @@ def _low(pairs: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 
 def _high(pairs: NDArray[np.uint64]) -> NDArray[np.int64]:
-    return (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    return (pairs & _LOW).astype(np.int64)
 
 
 def _unique(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
     values = _sorted(_joined(parts))
-    return values[_changes(values)]
+    return values[changes(values)]
 
 
 def _joined(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
@@ -379,13 +393,6 @@ def _sorted(values: NDArray[np.uint64], first_byte: int = 0) -> NDArray[np.uint6
     """Return the values in order, if they are so by the bytes below `first_byte`; their array is used up."""
     in_order: NDArray[np.uint64] = kernels.sort_words(values, np.empty_like(values), first_byte)
     return in_order
-
-
-def _changes(values: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Mark the values that differ from those before them."""
-    changes = np.ones(len(values), np.bool_)
-    changes[1:] = values[1:] != values[:-1]
-    return changes
 
 
 def score_pairs(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dedup.config import Config
 from dedup.errors import DataError, UsageError
+from dedup.ordering import changes
 
 SCHEMA = 1
 # A line in so many documents of one source, after the exact collapse, is the house's and not the
@@ -86,21 +87,12 @@ def learn(
     order = np.lexsort((documents, sources[documents], lines)) if len(lines) else np.empty(0, np.int64)
     line, document = lines[order], documents[order]
     source = sources[document] if len(lines) else np.empty(0, np.int32)
-    once = _changes(line, source, document)
+    once = changes(line, source, document)
     line, source = line[once], source[once]
-    starts = np.flatnonzero(_changes(line, source))
+    starts = np.flatnonzero(changes(line, source))
     counts = np.diff(np.append(starts, len(line)))
     house = np.unique(line[starts[counts >= HOUSE_DOCUMENTS]])
     return Statistics(house, n_docs, config.candidates.bands, config.candidates.rows)
-
-
-def _changes(*columns: NDArray[Any]) -> NDArray[np.bool_]:
-    """Mark the rows of sorted columns that differ from the row before."""
-    changed = np.zeros(len(columns[0]), np.bool_)
-    changed[:1] = True
-    for column in columns:
-        changed[1:] |= column[1:] != column[:-1]
-    return changed
 
 
 def load(path: str) -> Statistics:

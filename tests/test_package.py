@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "dedup"
 # A module imports lower layers only. Those of layer 0 may use each other; a folder is one module.
 LAYERS = (
-    ("version", "records", "errors", "config", "flags", "schema", "kernels"),
+    ("version", "records", "errors", "config", "flags", "schema", "ordering", "kernels"),
     ("files", "normaliser", "sketch", "candidates", "verify", "cluster", "canonical", "statistics", "stores"),
     ("pipeline",),
     ("index", "spark"),

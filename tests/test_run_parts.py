@@ -19,10 +19,10 @@ from dedup.kernels import gaps
 from dedup.kernels.pairs import part_entries
 from dedup.kernels.tokens import count_marks
 from dedup.normaliser.key import utf8_buffers
+from dedup.ordering import sort_ties
 from dedup.pipeline import judge, library, prepare, resolve, warming
 from dedup.pipeline.columns import Values
 from dedup.pipeline.corpus import Corpus
-from dedup.pipeline.ordering import sort_ties
 from dedup.pipeline.spill import Scratch, SpillFile, SpillReader, lend, take
 
 COLUMNS = {

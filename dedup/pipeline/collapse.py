@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from dedup import flags as bits
 from dedup.config import Config
+from dedup.ordering import runs, sort_ties
 from dedup.pipeline.corpus import NO_DATE, Corpus
-from dedup.pipeline.ordering import runs, sort_ties
 from dedup.verify import same_subject
 
 # In one source, so many titles or addresses over one short body: a paywall or cookie notice, not an article.

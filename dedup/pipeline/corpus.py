@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dedup.canonical import id_order
+from dedup.ordering import runs, sort_ties
 from dedup.pipeline.columns import Values
-from dedup.pipeline.ordering import runs, sort_ties
 from dedup.pipeline.spill import Place, SpillReader
 
 NO_DATE = np.iinfo(np.int64).min

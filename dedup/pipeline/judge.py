@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -97,15 +96,28 @@ class Keyed:
     dates: Sequence[int | None]
 
 
+class _Slices(Sequence[bytes]):
+    """Byte strings one behind the other, each taken out when it is asked for: most of a task never are."""
+
+    def __init__(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
+        self._data, self._offsets = data, offsets
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def __getitem__(self, number: int) -> bytes:  # type: ignore[override]  # no slices
+        start, end = self._offsets[number : number + 2].tolist()
+        return self._data[start:end].tobytes()
+
+
 def judge(task: Task) -> pa.RecordBatch:
     """Judge the pairs of one task; return `schema.VERDICTS` without those found unrelated."""
     located = task.located
-    titles, ends = _gather(located, located.title_at, located.title_length)
     keyed = Keyed(
         task.documents,
         *_gather(located, located.key_at, located.key_length),
         *_gather(located, located.class_at, located.n_tokens),
-        [titles[start:end].tobytes() for start, end in itertools.pairwise(ends.tolist())],
+        _Slices(*_gather(located, located.title_at, located.title_length)),
         task.sources,
         task.dates,
     )

@@ -181,8 +181,9 @@ def _candidates(
         empty=scratch.empty,
     )
     counters |= found.counters
-    pairs = active[found.pairs]
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    # As one number each they sort several times faster than by two columns.
+    pairs = np.sort(active[found.pairs] @ np.array([1 << 32, 1]))
+    return np.stack([pairs >> 32, pairs & 0xFFFFFFFF], axis=1)
 
 
 def _judge(
