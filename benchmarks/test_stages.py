@@ -162,7 +162,7 @@ def test_candidates(rate, sketched):
 
 def test_candidates_by_datasketch(rate, sketched):
     bands = Config().candidates
-    hashes = [to_datasketch(row) for row in sketched.signatures]
+    hashes = [to_datasketch(row) for row in sketched.signatures.reshape(N_DOCS, -1)]
 
     def meet():
         lsh = datasketch.MinHashLSH(num_perm=128, params=(bands.bands, bands.rows))

@@ -13,7 +13,7 @@ of arrival.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +43,7 @@ PAIRS_AT_ONCE = 1 << 22
 BANDS_AT_ONCE = 6
 # A thread that pairs up so many of them holds about 100 MB …
 FINGERPRINTS_AT_ONCE = 1 << 21
-# … and those of so many parts, 128 MB, are set apart in one pass over all.
+# … and those of so many parts, 128 MB, are set apart in one pass over all, in slices of documents.
 PARTS_AT_ONCE = 8
 _SLICES = 16
 _U32, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
@@ -148,11 +148,11 @@ def find_candidates(
     position = np.empty(n_docs, np.int64)
     position[documents.ranks] = np.arange(n_docs)
     at = documents.signature_at[position]
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        groups = [
-            range(config.bands)[first : first + BANDS_AT_ONCE]
-            for first in range(0, config.bands, BANDS_AT_ONCE)
-        ]
+    workers = max(1, workers)
+    with ThreadPoolExecutor(workers) as pool:
+        # As many groups as keep all workers busy to the end.
+        n_groups = min(config.bands, workers * -(-config.bands // (BANDS_AT_ONCE * workers)))
+        groups = np.array_split(np.arange(config.bands), n_groups)
         found = list(pool.map(lambda bands: _pairs_of_bands(documents, at, bands, config), groups))
         banded = _unique([pairs for pairs, _ in found])
         met: list[_Counted] = []
@@ -184,7 +184,7 @@ def find_candidates(
 
 
 def _pairs_of_bands(
-    documents: Sketched, at: NDArray[np.int64], bands: Sequence[int], config: CandidateConfig
+    documents: Sketched, at: NDArray[np.int64], bands: NDArray[np.int64], config: CandidateConfig
 ) -> tuple[NDArray[np.uint64], int]:
     """Return the pairs that meet in some bands and agree well enough, and how often any met.
 
@@ -192,7 +192,7 @@ def _pairs_of_bands(
     """
     waiting: list[NDArray[np.uint64]] = []
     kept, n_met, n_waiting = [], 0, 0
-    for band in bands:
+    for band in bands.tolist():
         for pairs in _meet_in_band(documents, at, band, config):
             n_met += len(pairs)
             n_waiting += len(pairs)
@@ -261,7 +261,8 @@ def _bucket_pairs(entries: NDArray[np.uint64], limit: int) -> Iterator[NDArray[n
     """Yield the pairs of sorted entries, a bounded number at a time."""
     start = 0
     while start < len(entries):
-        room = max(PAIRS_AT_ONCE, (len(entries) - start) * (NEIGHBOURS + 1))
+        # A whole bucket must find room, or nothing is ever written.
+        room = max(PAIRS_AT_ONCE, (len(entries) - start) * (NEIGHBOURS + 1), limit * limit)
         pairs = np.empty(min(room, (len(entries) - start) * max(limit, NEIGHBOURS + 1)), np.uint64)
         start, written = kernels.bucket_pairs(entries, limit, NEIGHBOURS, pairs, start, len(pairs))
         yield pairs[:written]
@@ -390,7 +391,7 @@ def _joined(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
 
 
 def _sorted(values: NDArray[np.uint64], first_byte: int = 0) -> NDArray[np.uint64]:
-    """Return the values in order, if they are so by the bytes below `first_byte`; their array is used up."""
+    """Sort values that are in order by their bytes below `first_byte` already; their array is used up."""
     in_order: NDArray[np.uint64] = kernels.sort_words(values, np.empty_like(values), first_byte)
     return in_order
 

@@ -1,4 +1,4 @@
-"""Sorting documents by many columns when hardly any are equal in the first."""
+"""Orders of many columns: where they change, and sorting when hardly any are equal in the first."""
 
 from __future__ import annotations
 

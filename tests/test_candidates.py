@@ -94,6 +94,18 @@ def test_the_number_of_parts_of_the_hash_space_changes_nothing(monkeypatch) -> N
     assert parts.counters == whole.counters
 
 
+def test_however_few_pairs_are_looked_at_at_once_the_same_are_found(monkeypatch) -> None:
+    rng = random.Random(11)
+    texts = articles(20)
+    texts += [edited(text, 0.05, rng) for text in texts for _ in range(10)]
+    sketched = sketch_texts(texts)
+    whole = find_candidates(sketched, CandidateConfig())
+    monkeypatch.setattr(candidates, "PAIRS_AT_ONCE", 16)  # a bucket of eleven makes 55
+    few = find_candidates(sketched, CandidateConfig(), workers=3)
+    assert few.pairs.tolist() == whole.pairs.tolist()
+    assert few.counters == whole.counters
+
+
 def test_a_flood_of_one_template_costs_a_bounded_number_of_pairs_each() -> None:
     rng = random.Random(7)
     form = articles(1, seed=9, length=120)[0].split()

@@ -123,7 +123,10 @@ class Corpus:
         """
         low, n_bytes = self._reader.memory()
         # In eights, for views of wider numbers.
-        array = np.ctypeslib.as_array((ctypes.c_uint8 * (n_bytes // 8 * 8)).from_address(low))
+        span = (ctypes.c_uint8 * (n_bytes // 8 * 8)).from_address(low)
+        span.owner = self._reader  # type: ignore[attr-defined]  # the maps live as long as the array
+        array = np.ctypeslib.as_array(span)
+        array.flags.writeable = False
         extents = [_extent(batch.column(name), low) for batch in self.batches]
         none = np.empty(0, np.int64)
         at, lengths = (np.concatenate([none, *(extent[i] for extent in extents)]) for i in (0, 1))

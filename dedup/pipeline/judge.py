@@ -106,6 +106,8 @@ class _Slices(Sequence[bytes]):
         return len(self._offsets) - 1
 
     def __getitem__(self, number: int) -> bytes:  # type: ignore[override]  # no slices
+        if not 0 <= number < len(self):
+            raise IndexError(number)
         start, end = self._offsets[number : number + 2].tolist()
         return self._data[start:end].tobytes()
 
@@ -153,6 +155,8 @@ def judge_keys(
     overlaps = (Overlap(*some) for some in counts)
     related = relate_pairs(view, tokens, lefts, rights, overlaps, statistics.house, config.verify)
     scored = list(related)
+    if len(scored) != len(lefts):
+        raise AssertionError(f"{len(scored)} answers for {len(lefts)} pairs")
     kept = [place for place, one in enumerate(scored) if one.relation != "unrelated"]
     scored = [scored[place] for place in kept]
     columns: list[Any] = [

@@ -241,13 +241,10 @@ class SpillReader:
         begin = next(buffer.address for buffer in column.buffers() if buffer is not None)
         begin = -(-(begin - self.address(place.file)) // mmap.PAGESIZE) * mmap.PAGESIZE
         end = (place.offset + place.length) // mmap.PAGESIZE * mmap.PAGESIZE
-        if sys.platform == "linux" and begin < end:
-            file = os.open(place.file, os.O_RDWR)
-            with contextlib.suppress(AttributeError):  # only glibc and musl have it
-                ctypes.CDLL(None).fallocate(
-                    file, _PUNCH_HOLE, ctypes.c_int64(begin), ctypes.c_int64(end - begin)
-                )
-            os.close(file)
+        if sys.platform == "linux" and place.offset <= begin < end:
+            with contextlib.suppress(AttributeError, OSError), Path(place.file).open("r+b") as file:
+                span = ctypes.c_int64(begin), ctypes.c_int64(end - begin)
+                ctypes.CDLL(None).fallocate(file.fileno(), _PUNCH_HOLE, *span)  # not in every libc
 
     def _map(self, file: str, size: int) -> tuple[mmap.mmap, Any]:
         known = self._maps.get(file)
