@@ -57,7 +57,7 @@ def measure_sizes(
 def fit(rows: list[dict[str, Any]]) -> tuple[float, float, float]:
     """Return the bytes of the program, of a worker and of a document, by least squares.
 
-    Beyond some 100,000 documents signatures and fingerprints are in files, and a document takes less.
+    Beyond some 150,000 documents fingerprints are paired up in turns, and a document takes less.
     """
     known = np.array([[1, row["workers"], row["n"]] for row in rows], float)
     base, worker, document = np.linalg.lstsq(known, np.array([row["peak_bytes"] for row in rows], float))[0]

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dedup.candidates import Sketched, find_candidates, rank_documents
-from dedup.config import CandidateConfig, Config, SketchConfig
+from dedup.config import CandidateConfig, Config
 from dedup.errors import UsageError
 from dedup.files import Source, parse, resolve_fields
 from dedup.pipeline.prepare import prepare
@@ -32,15 +32,16 @@ _ROWS = range(1, 11)
 # One word in ten edited, with word-3 shingles: 0.9³ of the shingles stay, in either text.
 _EDITED = 0.9
 # Fitted on 22 November 2026 (x86-64, Python 3.12) to `dedup run` over 10,000 to 1,000,000 texts of 3.2 kB
-# with 1, 2 and 4 workers, by benchmarks/plan_memory.py; off by 80 MB at most. The program without work …
+# with 1, 2 and 4 workers, by benchmarks/plan_memory.py; off by 34 MB
+# at most on the 23rd, up to 200,000 texts. The program without work …
 _BASE_BYTES = 82 << 20
 # … each worker …
 _WORKER_BYTES = 51 << 20
 # … each document …
 _BYTES_HELD = 430
-# … and signatures and fingerprints, with what is made of them, until they go to temporary files.
+# … and fingerprints while they are paired up, with what is made of them: eight parts of them at once.
 _BYTES_BESIDE = 250
-_SCRATCH_BYTES = 128 << 20
+_PARTS_BYTES = 128 << 20
 _CALIBRATION_WORDS = 400
 # Texts of news archives that have something in common with a document and must be aligned with it …
 _ALIKE = 2.0
@@ -173,7 +174,7 @@ def make_plan(
             "cut to 30 %, with fingerprints": 1.0,
         },
         run,
-        *_space(documents, speed, config.sketch, workers),
+        *_space(documents, speed, workers),
         _time(documents, chosen, speed, workers),
         workers,
         f"{records.num_rows} of your texts"
@@ -315,9 +316,9 @@ def _calibrate(prepared: pa.RecordBatch, prepare_s: float, config: Config) -> Sp
     return Speed(prepare_s, band_s, verify_s, prepared.nbytes / n_docs, float(offsets[-1]) / n_docs)
 
 
-def _space(documents: int, speed: Speed, sketch: SketchConfig, workers: int) -> tuple[int, int]:
-    per_document = 4 * sketch.num_perm + 8 * speed.fingerprints + _BYTES_BESIDE
-    arrays = min(documents * per_document, _SCRATCH_BYTES)
+def _space(documents: int, speed: Speed, workers: int) -> tuple[int, int]:
+    per_document = 8 * speed.fingerprints + _BYTES_BESIDE
+    arrays = min(documents * per_document, _PARTS_BYTES)
     memory = _BASE_BYTES + _WORKER_BYTES * workers + arrays + documents * _BYTES_HELD
     return round(memory), round(documents * speed.disk_bytes)
 
