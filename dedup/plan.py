@@ -32,8 +32,8 @@ _ROWS = range(1, 11)
 # One word in ten edited, with word-3 shingles: 0.9³ of the shingles stay, in either text.
 _EDITED = 0.9
 # Fitted on 22 November 2026 (x86-64, Python 3.12) to `dedup run` over 10,000 to 1,000,000 texts of 3.2 kB
-# with 1, 2 and 4 workers, by benchmarks/plan_memory.py; off by 34 MB
-# at most on the 23rd, up to 200,000 texts. The program without work …
+# with 1, 2 and 4 workers, by benchmarks/plan_memory.py; off by 34 MB at most on the next day,
+# up to 200,000 texts. The program without work …
 _BASE_BYTES = 82 << 20
 # … each worker …
 _WORKER_BYTES = 51 << 20
