@@ -16,6 +16,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -209,14 +210,8 @@ def _agreeing(
 ) -> NDArray[np.uint64]:
     """Return each of some pairs once that agrees in enough signature values."""
     pairs = _unique(met)
-    return pairs[_agreements(documents, at, pairs) >= max(1, round(LEAST_AGREEMENT * documents.num_perm))]
-
-
-def _agreements(documents: Sketched, at: NDArray[np.int64], pairs: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """Return in how many signature values each pair agrees."""
-    counts = np.empty(len(pairs), np.uint8)
-    kernels.agreements(documents.signatures, at, documents.num_perm, pairs, counts)
-    return counts
+    agreement = agreements(documents.signatures, at, documents.num_perm, pairs)
+    return pairs[agreement >= max(1, round(LEAST_AGREEMENT * documents.num_perm))]
 
 
 def _meet_in_band(
@@ -249,6 +244,18 @@ def band_keys(
     keys = np.empty(len(at), np.uint32)
     kernels.band_keys(signatures, at, num_perm, first, rows, keys)
     return keys
+
+
+def agreements(
+    signatures: NDArray[np.uint32], at: NDArray[np.int64], num_perm: int, pairs: NDArray[np.uint64]
+) -> NDArray[np.uint8]:
+    """Return in how many signature values each pair agrees, uint8, at most 255.
+
+    A pair is two places in `at` as one number; flat signatures of `num_perm` values begin there.
+    """
+    counts = np.empty(len(pairs), np.uint8)
+    kernels.agreements(signatures, at, num_perm, pairs, counts)
+    return counts
 
 
 def split_buckets(entries: NDArray[np.uint64], second: NDArray[np.uint32]) -> NDArray[np.uint64]:
@@ -364,9 +371,8 @@ def _merge(
     pairs = _unique([banded, shared])
     cuts = range(0, len(pairs), PAIRS_AT_ONCE >> 4)
     pieces = [pairs[cut : cut + (PAIRS_AT_ONCE >> 4)] for cut in cuts]
-    agreement = np.concatenate(
-        [np.empty(0, np.uint8), *pool.map(lambda piece: _agreements(documents, at, piece), pieces)]
-    )
+    agree = partial(agreements, documents.signatures, at, documents.num_perm)
+    agreement = np.concatenate([np.empty(0, np.uint8), *pool.map(agree, pieces)])
     scores = agreement.astype(np.uint32) * np.uint32(1000 // documents.num_perm)
     where = np.searchsorted(pairs, shared)
     scores[where] = np.maximum(scores[where], (np.minimum(part, 1) * 1000).astype(np.uint32))

@@ -187,9 +187,8 @@ def test_a_deep_link_opens_its_pair_at_its_place(samples, open_page):
 
 def test_the_comparison_marks_facts_folds_the_rest_and_strikes_what_cleaning_removed(samples, open_page):
     page = open_page(samples, "#cluster-lark-air-1").page
-    expect(page.locator("del.fact", has_text="14")).to_have_count(
-        0
-    )  # fourteen: another form, not another fact
+    # Fourteen is another form of 14, not another fact.
+    expect(page.locator("del.fact", has_text="14")).to_have_count(0)
     expect(page.locator(".diff del", has_text="mln")).to_have_count(1)
     expect(page.locator(".diff ins", has_text="million")).to_have_count(1)
     assert page.locator(".fold", has_text="equal words").count() > 0

@@ -16,6 +16,7 @@ from dedup.index.keys import content_keys
 from dedup.index.packing import Packer, distinct, prints_of, signatures_of, to_prepared, unpack_sketches
 from dedup.kernels.pairs import sort_words
 from dedup.kernels.postings import group, tally_hits
+from dedup.ordering import changes
 from dedup.pipeline.collapse import Nodes, collapse
 from dedup.pipeline.corpus import Corpus
 from dedup.pipeline.judge import Keyed, judge_keys
@@ -137,11 +138,10 @@ class Case:
             np.empty(len(keys), np.uint64),
             4,
         )
-        changes = np.ones(len(keys), np.bool_)
-        np.not_equal(sorted_keys[1:] >> _U32, sorted_keys[:-1] >> _U32, out=changes[1:])
+        begins = changes(sorted_keys >> _U32)
         key_places = np.empty(len(keys), np.int64)
-        key_places[(sorted_keys & _LOW).astype(np.int64)] = np.cumsum(changes) - 1
-        unique = (sorted_keys[changes] >> _U32).astype(np.uint32)
+        key_places[(sorted_keys & _LOW).astype(np.int64)] = np.cumsum(begins) - 1
+        unique = (sorted_keys[begins] >> _U32).astype(np.uint32)
         places, ordinals = postings.find(unique, limit=_LIST_LIMIT, since=since)
         list_starts, by_place = _grouped(places, len(unique))
         row_starts, by_row = _grouped(rows, self.n)

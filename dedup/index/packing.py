@@ -14,6 +14,7 @@ import zstandard
 from numpy.typing import NDArray
 
 from dedup.errors import IndexFailure
+from dedup.ordering import changes
 from dedup.schema import prepared_schema
 from dedup.stores import Head
 
@@ -74,9 +75,7 @@ def distinct(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     [1, 3]
     """
     values = np.sort(values)
-    first = np.ones(len(values), np.bool_)
-    np.not_equal(values[1:], values[:-1], out=first[1:])
-    return values[first]
+    return values[changes(values)]
 
 
 def prints_of(prepared: pa.RecordBatch) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from dedup.config import Config
 from dedup.errors import DataError, DropRateExceeded
 from dedup.files import Chunk, Fields, Source, check_distinct, find_inputs, parse, resolve_fields
+from dedup.ordering import runs
 from dedup.pipeline.archives import Archive, Target
 from dedup.pipeline.corpus import Corpus
 from dedup.pipeline.decisions import Decider
@@ -236,8 +237,7 @@ def _set_aside(corpus: Corpus, on_duplicate_id: OnDuplicateId) -> None:
     if on_duplicate_id == "last":
         order = order[::-1]
     order = order[np.argsort(ids[order], kind="stable")]
-    begins = np.ones(len(order), np.bool_)
-    begins[1:] = ids[order[1:]] != ids[order[:-1]]
+    begins = runs(order, [ids])
     winners = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
     digest = corpus.digests("digest")
     losers = np.sort(order[(digest[order] != digest[winners]).any(axis=1)])

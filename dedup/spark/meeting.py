@@ -24,6 +24,7 @@ from dedup.candidates import (
     NEIGHBOURS,
     PAIRS_AT_ONCE,
     SPLIT_ROWS,
+    agreements,
     band_keys,
     split_buckets,
 )
@@ -224,11 +225,8 @@ def score(batches: Iterable[pa.RecordBatch], *, num_perm: int) -> Iterator[pa.Re
             continue
         signatures = np.vstack([_signatures(batch.column(name)) for name in ("signature_a", "signature_b")])
         number = np.arange(n_pairs, dtype=np.uint64)
-        agreement = np.empty(n_pairs, np.uint8)
         pairs = (number << _U32) | (number + np.uint64(n_pairs))
-        kernels.agreements(
-            signatures.reshape(-1), np.arange(2 * n_pairs) * num_perm, num_perm, pairs, agreement
-        )
+        agreement = agreements(signatures.reshape(-1), np.arange(2 * n_pairs) * num_perm, num_perm, pairs)
         shared, least = longs(batch.column("shared")), longs(batch.column("least"))
         scores = agreement.astype(np.uint32) * np.uint32(1000 // num_perm)
         part = np.minimum(shared / np.maximum(least, 1), 1)
